@@ -1,0 +1,231 @@
+//! What is written down about a call, and the guard that closes every entry exactly once,
+//! also when the caller hangs up. Refuses to be forgotten: dropping an open entry records
+//! `abandoned`.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::errors::{Code, Fault};
+use crate::ids::InvocationId;
+use crate::model::Usage;
+use crate::policy::Decision;
+use crate::ports::{AuditLog, OutcomeSlot, Recorded};
+
+/// When a row counts as recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// The kernel has it: it survives the death of this process, and a power cut after 50 ms.
+    Process,
+    /// The disk has it: it survives a power cut.
+    Power,
+}
+
+/// A request or an answer, to be hashed, and kept where policy says so.
+#[derive(Clone, Debug, Default)]
+pub struct Body {
+    /// The bytes.
+    pub bytes: Bytes,
+    /// Keep them, encrypted, beside their hash.
+    pub keep: bool,
+}
+
+/// What is known when a call begins.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Intent {
+    /// The id of the call.
+    pub id: InvocationId,
+    /// The call that made this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<InvocationId>,
+    /// The W3C trace id, 32 hex digits.
+    pub trace_id: String,
+    /// Who calls.
+    pub caller: String,
+    /// The skill whose sandbox made the call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skill: Option<String>,
+    /// What is called: `skill:pr-review-prep`, `exec.git`, `llm.inference`.
+    pub capability: String,
+    /// The skill's version, where it is a skill that exists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// SHA-256 of the component, hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub component_sha256: Option<String>,
+    /// The model use that was named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model_use: Option<String>,
+    /// The model that is to serve it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// Its provider.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
+    /// What policy decided, and which configuration was live.
+    pub policy: Decision,
+    /// How durable the row is before the call goes on.
+    pub level: Level,
+    /// The request. The row holds its keyed hash.
+    #[serde(skip)]
+    pub request: Body,
+}
+
+/// How a call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// With an answer.
+    Ok,
+    /// With an error.
+    Error,
+    /// Nobody waited for it any more.
+    Abandoned,
+    /// The gateway died; written at its next start.
+    Interrupted,
+}
+
+/// What is known when a call ends.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Outcome {
+    /// How it ended.
+    pub status: Status,
+    /// The error's code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<Code>,
+    /// From begin to end, in microseconds.
+    pub latency_us: u64,
+    /// The model that served it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// Its provider.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
+    /// The machine that did it; absent for this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
+    /// Tokens and cost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
+    /// How many attempts a model call took.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<u32>,
+    /// The answer is a draft.
+    #[serde(default)]
+    pub draft: bool,
+    /// Some of it was made by the offline provider.
+    #[serde(default)]
+    pub offline: bool,
+    /// The stored answer of an earlier call with the same idempotency key.
+    #[serde(default)]
+    pub replayed: bool,
+    /// How many effects the journal holds.
+    #[serde(default)]
+    pub effects: u64,
+    /// The answer. The row holds its keyed hash.
+    #[serde(skip)]
+    pub response: Body,
+    /// The journal as JSON lines. The row holds its keyed hash.
+    #[serde(skip)]
+    pub journal: Body,
+}
+
+impl Outcome {
+    /// An outcome with nothing but its status.
+    pub fn of(status: Status) -> Self {
+        Outcome {
+            status,
+            code: None,
+            latency_us: 0,
+            model: None,
+            provider: None,
+            node: None,
+            usage: None,
+            attempts: None,
+            draft: false,
+            offline: false,
+            replayed: false,
+            effects: 0,
+            response: Body::default(),
+            journal: Body::default(),
+        }
+    }
+
+    /// The outcome of a call that failed so.
+    pub fn failed(fault: &Fault) -> Self {
+        Outcome {
+            code: Some(fault.code),
+            ..Outcome::of(Status::Error)
+        }
+    }
+}
+
+/// An entry that has been begun and must be closed. Its place for the outcome is reserved
+/// already, so that closing, also by `Drop`, cannot fail to be queued.
+#[must_use = "an open entry that is dropped is recorded as abandoned"]
+pub struct OpenEntry {
+    started: Instant,
+    recorded: Option<Recorded>,
+    slot: Option<Box<dyn OutcomeSlot>>,
+}
+
+impl OpenEntry {
+    /// Queues the intent.
+    ///
+    /// # Errors
+    /// [`Code::AuditUnavailable`], and then nothing may be done.
+    pub fn open(audit: &dyn AuditLog, intent: Intent) -> Result<Self, Fault> {
+        let begun = audit.begin(intent)?;
+        Ok(OpenEntry {
+            started: Instant::now(),
+            recorded: Some(begun.recorded),
+            slot: Some(begun.slot),
+        })
+    }
+
+    /// Waits until the intent is recorded at its level. At once, if it was waited for before.
+    ///
+    /// # Errors
+    /// [`Code::AuditUnavailable`], and then no byte of an answer may leave.
+    pub async fn recorded(&mut self) -> Result<(), Fault> {
+        match &mut self.recorded {
+            Some(recorded) => {
+                let result = recorded.await;
+                self.recorded = None;
+                result
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Time since the entry was opened.
+    pub fn elapsed_us(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+
+    /// Writes the outcome and waits until it and the intent are recorded.
+    ///
+    /// # Errors
+    /// [`Code::AuditUnavailable`], and then no byte of the answer may leave.
+    pub async fn close(mut self, mut outcome: Outcome) -> Result<(), Fault> {
+        outcome.latency_us = self.elapsed_us();
+        let written = self.slot.take().map(|slot| slot.finish(outcome));
+        self.recorded().await?;
+        match written {
+            Some(written) => written.await,
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for OpenEntry {
+    fn drop(&mut self) {
+        if let Some(slot) = self.slot.take() {
+            let mut outcome = Outcome::of(Status::Abandoned);
+            outcome.latency_us = self.elapsed_us();
+            drop(slot.finish(outcome));
+        }
+    }
+}

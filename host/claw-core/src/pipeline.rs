@@ -1,0 +1,14 @@
+//! The two doors. Every capability and every skill goes through [`Invoker`], every model
+//! call through [`Completer`], whatever brought it; a sandbox's imports go through them
+//! again ([`Imports`]), so that they are decided and recorded again.
+
+mod complete;
+mod imports;
+mod invoke;
+
+pub use complete::{Complete, Completed, Completer};
+pub use imports::Imports;
+pub use invoke::{Doors, Invocation, Invoker, Output};
+
+#[cfg(test)]
+mod tests;

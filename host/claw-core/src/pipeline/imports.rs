@@ -1,0 +1,253 @@
+//! What a running skill may call: its grants, checked here, and then the doors again. The
+//! effects go into its journal.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+use async_trait::async_trait;
+use futures::StreamExt as _;
+
+use super::{Complete, Doors, Invocation};
+use crate::capability::{Payload, Target};
+use crate::errors::{Code, Fault};
+use crate::grants::Grants;
+use crate::ids::{InvocationId, TraceParent};
+use crate::journal::{Answer, Effect, Recorder};
+use crate::model::{Completion, CompletionRequest, ModelEvent, ModelStream, request_bytes};
+use crate::ports::{HostCalls, Reply};
+
+/// The imports of one running skill.
+pub struct Imports {
+    /// Where calls go.
+    pub doors: Arc<Doors>,
+    /// The invocation that makes them.
+    pub parent: InvocationId,
+    /// Its trace.
+    pub trace: TraceParent,
+    /// Who called it.
+    pub caller: String,
+    /// How many calls lie above those made here.
+    pub depth: u8,
+    /// The skill.
+    pub skill: String,
+    /// What it may call.
+    pub grants: Arc<Grants>,
+    /// Where the effects go.
+    pub journal: Arc<Recorder>,
+    /// When it all ends.
+    pub deadline: Instant,
+}
+
+/// The two kinds of grant that name a call.
+#[derive(Clone, Copy)]
+enum Kind {
+    Model,
+    Capability,
+}
+
+impl Imports {
+    fn check(&self, kind: Kind, name: &str) -> Result<(), Fault> {
+        let (granted, missing, word, flag, key) = match kind {
+            Kind::Model => (
+                &self.grants.model,
+                &self.grants.missing.model,
+                "model use",
+                "--model",
+                "model",
+            ),
+            Kind::Capability => (
+                &self.grants.capabilities,
+                &self.grants.missing.capabilities,
+                "capability",
+                "--capability",
+                "capabilities",
+            ),
+        };
+        check(&self.skill, (granted, missing), name, (word, flag, key))
+    }
+
+    fn call(&self, use_name: &str) -> Complete {
+        Complete {
+            id: InvocationId::generate(),
+            parent: Some(self.parent),
+            trace: self.trace.child(),
+            caller: self.caller.clone(),
+            skill: Some(self.skill.clone()),
+            depth: self.depth,
+            use_name: use_name.to_owned(),
+            deadline: self.deadline,
+        }
+    }
+}
+
+fn check(
+    skill: &str,
+    (granted, missing): (&BTreeSet<String>, &BTreeSet<String>),
+    name: &str,
+    (word, flag, key): (&str, &str, &str),
+) -> Result<(), Fault> {
+    if granted.contains(name) {
+        return Ok(());
+    }
+    if missing.contains(name) {
+        let message = format!("`{skill}` is not allowed the {word} `{name}`");
+        return Err(Fault::new(Code::GrantMissing, message).hint(format!("claw skill allow {skill} {flag} {name}")));
+    }
+    let shown: String = name.chars().take(128).collect();
+    let message = format!("`{skill}` does not declare the {word} `{shown}`");
+    let hint = format!("add it to `metadata.claw.{key}` in its SKILL.md and build it again");
+    Err(Fault::new(Code::GrantUndeclared, message).hint(hint))
+}
+
+#[async_trait]
+impl HostCalls for Imports {
+    async fn complete(&self, use_name: &str, request: CompletionRequest) -> Result<(Completion, InvocationId), Fault> {
+        let call = self.call(use_name);
+        let size = request_bytes(&request).len();
+        let result = match self.check(Kind::Model, use_name) {
+            Ok(()) => self
+                .doors
+                .completer
+                .complete(&call, request.clone())
+                .await
+                .map(|done| done.completion),
+            Err(fault) => Err(fault),
+        };
+        let size = size + result.as_ref().map_or(0, |done| done.message.joined_text().len());
+        let answer = Answer::of(&result);
+        let entry = Some(call.id);
+        self.journal.push(
+            Effect::Model {
+                use_name: use_name.to_owned(),
+                request,
+                stream: false,
+                answer,
+                entry,
+            },
+            size,
+        );
+        result.map(|done| (done, call.id))
+    }
+
+    async fn complete_stream(&self, use_name: &str, request: CompletionRequest) -> Result<(ModelStream, InvocationId), Fault> {
+        let call = self.call(use_name);
+        let size = request_bytes(&request).len();
+        let begun = match self.check(Kind::Model, use_name) {
+            Ok(()) => self.doors.completer.stream(&call, request.clone()).await,
+            Err(fault) => Err(fault),
+        };
+        let (journal, use_name, id) = (self.journal.clone(), use_name.to_owned(), call.id);
+        // Called at the first end of the stream, and never again.
+        let mut pending = Some((use_name, request));
+        let mut record = move |answer: Answer<Completion>, more: usize| {
+            if let Some((use_name, request)) = pending.take() {
+                journal.push(
+                    Effect::Model {
+                        use_name,
+                        request,
+                        stream: true,
+                        answer,
+                        entry: Some(id),
+                    },
+                    size + more,
+                );
+            }
+        };
+        match begun {
+            Ok(inner) => {
+                let seen = inner.inspect(move |item| match item {
+                    Ok(ModelEvent::Done(done)) => {
+                        let more = done.message.joined_text().len();
+                        record(Answer::Ok((**done).clone()), more);
+                    }
+                    Err(fault) => record(Answer::Err(fault.clone()), 0),
+                    Ok(ModelEvent::TextDelta(_) | ModelEvent::ToolCall(_)) => {}
+                });
+                Ok((Box::pin(seen), id))
+            }
+            Err(fault) => {
+                record(Answer::Err(fault.clone()), 0);
+                Err(fault)
+            }
+        }
+    }
+
+    async fn embed(&self, use_name: &str, texts: Vec<String>) -> Result<Vec<Vec<f32>>, Fault> {
+        let call = self.call(use_name);
+        let size = texts.iter().map(String::len).sum::<usize>();
+        let result = match self.check(Kind::Model, use_name) {
+            Ok(()) => self
+                .doors
+                .completer
+                .embed(&call, texts.clone())
+                .await
+                .map(|done| done.vectors),
+            Err(fault) => Err(fault),
+        };
+        let size = size + result.as_ref().map_or(0, |vectors| vectors.iter().map(|v| v.len() * 4).sum());
+        let (answer, entry) = (Answer::of(&result), Some(call.id));
+        self.journal.push(
+            Effect::Embed {
+                use_name: use_name.to_owned(),
+                texts,
+                answer,
+                entry,
+            },
+            size,
+        );
+        result
+    }
+
+    async fn invoke(&self, capability: &str, input: Payload) -> Result<Reply, Fault> {
+        let started = Instant::now();
+        let id = InvocationId::generate();
+        let size = input.to_bytes().len();
+        let result = match self.check(Kind::Capability, capability) {
+            Ok(()) => self.pass_on(id, capability, input.clone()).await,
+            Err(fault) => Err(fault),
+        };
+        let size = size + result.as_ref().map_or(0, |output| output.to_bytes().len());
+        let answer = Answer::of(&result);
+        let entry = Some(id);
+        self.journal.push(
+            Effect::Invoke {
+                capability: capability.to_owned(),
+                input,
+                answer,
+                entry,
+            },
+            size,
+        );
+        result.map(|output| Reply {
+            output,
+            node: "local".to_owned(),
+            duration: started.elapsed(),
+        })
+    }
+}
+
+impl Imports {
+    async fn pass_on(&self, id: InvocationId, capability: &str, input: Payload) -> Result<Payload, Fault> {
+        let target: Target = capability
+            .parse()
+            .map_err(|error| Fault::new(Code::InvalidInput, format!("{error}")))?;
+        let invocation = Invocation {
+            id,
+            parent: Some(self.parent),
+            trace: self.trace.child(),
+            caller: self.caller.clone(),
+            skill: Some(self.skill.clone()),
+            depth: self.depth,
+            target,
+            input,
+            deadline: Some(self.deadline),
+            idempotency_key: None,
+            events: None,
+        };
+        // A skill that invokes a skill would make a future that holds itself: boxed here.
+        Box::pin(self.doors.invoker().invoke(invocation))
+            .await
+            .map(|output| output.payload)
+    }
+}

@@ -1,0 +1,514 @@
+//! The door of every capability and every skill: entry opened, input checked, decided, run,
+//! output checked, entry closed, and only then answered.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use serde_json::json;
+use tokio::sync::mpsc;
+
+use super::complete::{CAPABILITY as INFERENCE, DEFAULT_TIMEOUT, decision, until};
+use super::{Complete, Completer, Imports};
+use crate::audit::{Body, Intent, Level, OpenEntry, Outcome, Status};
+use crate::capability::{Payload, SkillRef, Target};
+use crate::errors::{Code, Fault};
+use crate::ids::{InvocationId, TraceParent};
+use crate::journal::{Recorder, to_jsonl};
+use crate::manifest::Violation;
+use crate::model::{CompletionRequest, Message, Role};
+use crate::policy::{Permit, Policy, Question};
+use crate::ports::{
+    AuditLog, Capabilities, Capability, CapabilityCall, Claim, Effects, Idempotency, IdempotencyKey, LiveSkill, OutputEvent, Run,
+    Skills, World,
+};
+
+/// One call of a capability by a caller.
+pub struct Invocation {
+    /// Its id.
+    pub id: InvocationId,
+    /// The invocation that makes it.
+    pub parent: Option<InvocationId>,
+    /// Its trace.
+    pub trace: TraceParent,
+    /// Who calls, as identified; never a credential.
+    pub caller: String,
+    /// The skill whose sandbox makes it.
+    pub skill: Option<String>,
+    /// How many calls lie above it.
+    pub depth: u8,
+    /// What is called.
+    pub target: Target,
+    /// What goes in.
+    pub input: Payload,
+    /// When it is given up; absent, the target's own limit.
+    pub deadline: Option<Instant>,
+    /// Two calls with the same key count as one.
+    pub idempotency_key: Option<String>,
+    /// Where progress and partial results go.
+    pub events: Option<mpsc::Sender<OutputEvent>>,
+}
+
+/// The answer of an invocation.
+#[derive(Clone, Debug)]
+pub struct Output {
+    /// The invocation.
+    pub id: InvocationId,
+    /// What ran, with its version.
+    pub ran: String,
+    /// The answer.
+    pub payload: Payload,
+    /// Some of it was made by the offline provider.
+    pub offline: bool,
+    /// The stored answer of an earlier call with the same key.
+    pub replayed: bool,
+}
+
+/// Both doors, for those who hold them.
+pub struct Doors {
+    /// The door of model calls.
+    pub completer: Completer,
+    invoker: Invoker,
+}
+
+impl Doors {
+    /// Both doors.
+    pub fn new(completer: Completer, invoker: Invoker) -> Arc<Self> {
+        Arc::new(Doors { completer, invoker })
+    }
+
+    /// The door of capabilities and skills.
+    pub fn invoker(self: &Arc<Self>) -> OpenDoor<'_> {
+        OpenDoor {
+            doors: self,
+            invoker: &self.invoker,
+        }
+    }
+}
+
+/// The collaborators of [`OpenDoor::invoke`].
+pub struct Invoker {
+    /// Where entries go.
+    pub audit: Arc<dyn AuditLog>,
+    /// What decides.
+    pub policy: Arc<ArcSwap<Policy>>,
+    /// What is live.
+    pub skills: Arc<dyn Skills>,
+    /// What this host can do itself.
+    pub capabilities: Arc<dyn Capabilities>,
+    /// Answers kept by key.
+    pub idempotency: Arc<dyn Idempotency>,
+}
+
+/// The invoker, with the doors that the sandboxes it starts go through.
+#[derive(Clone, Copy)]
+pub struct OpenDoor<'a> {
+    doors: &'a Arc<Doors>,
+    invoker: &'a Invoker,
+}
+
+/// What a target turned out to be.
+enum Found {
+    Skill(LiveSkill),
+    Capability(Arc<dyn Capability>, Effects),
+    Inference,
+}
+
+impl Found {
+    fn effects(&self) -> Effects {
+        match self {
+            // What a skill or a model call does outside is asked about where it does it.
+            Found::Skill(_) | Found::Inference => Effects::None,
+            Found::Capability(_, effects) => *effects,
+        }
+    }
+}
+
+/// What an answered call leaves for its entry.
+#[derive(Default)]
+struct Trail {
+    journal: Vec<u8>,
+    effects: u64,
+    offline: bool,
+    replayed: bool,
+}
+
+impl OpenDoor<'_> {
+    /// What a caller's text means: `skill:x`, a capability of this host, or a skill.
+    ///
+    /// # Errors
+    /// [`Code::InvalidInput`] where it is no name.
+    pub fn target(&self, text: &str) -> Result<Target, Fault> {
+        let bad = |error: crate::capability::NotAName| Fault::new(Code::InvalidInput, error.to_string());
+        if text.starts_with("skill:") || text == INFERENCE || self.invoker.capabilities.find(text).is_some() {
+            return text.parse().map_err(bad);
+        }
+        text.parse::<SkillRef>().map(Target::Skill).map_err(bad)
+    }
+
+    /// One invocation.
+    ///
+    /// # Errors
+    /// Any [`Code`]. Every call that got as far as an id is in the audit journal, whatever
+    /// became of it.
+    pub async fn invoke(&self, call: Invocation) -> Result<Output, Fault> {
+        let policy = self.invoker.policy.load_full();
+        let found = self.find(&call);
+        let capability = call.target.to_string();
+        let decided = found.and_then(|found| {
+            let effects = found.effects();
+            let question = Question {
+                caller: &call.caller,
+                capability: &capability,
+                effects,
+                depth: call.depth,
+            };
+            Ok((policy.permit(&question)?, found))
+        });
+        let mut entry = OpenEntry::open(&*self.invoker.audit, intent(&call, &policy, &decided))?;
+        let mut trail = Trail::default();
+        let result = match decided {
+            Ok((permit, found)) => self.run(&call, permit, &found, &mut entry, &mut trail).await,
+            Err(fault) => Err(fault),
+        };
+        let outcome = self.outcome(&result, &mut trail, policy.keep_bodies());
+        entry.close(outcome).await?;
+        result
+    }
+
+    fn find(&self, call: &Invocation) -> Result<Found, Fault> {
+        match &call.target {
+            Target::Skill(skill) => self.invoker.skills.resolve(skill).map(Found::Skill),
+            Target::Capability(name) if name == INFERENCE => Ok(Found::Inference),
+            Target::Capability(name) => match self.invoker.capabilities.find(name) {
+                Some(capability) => {
+                    let effects = capability.classify(&call.input)?;
+                    Ok(Found::Capability(capability, effects))
+                }
+                None => Err(Fault::new(Code::NotFound, format!("no capability `{name}` on this host"))
+                    .hint("`claw config show capabilities` lists what there is; `capabilities.yaml` adds to it")),
+            },
+        }
+    }
+
+    async fn run(
+        &self,
+        call: &Invocation,
+        permit: Permit,
+        found: &Found,
+        entry: &mut OpenEntry,
+        trail: &mut Trail,
+    ) -> Result<Output, Fault> {
+        let ran = ran(call, found);
+        let deadline = deadline(call, found);
+        if let Found::Skill(skill) = found {
+            check_input(skill, &call.input)?;
+        }
+        let Some(key) = &call.idempotency_key else {
+            let payload = self.dispatch(call, &permit, found, deadline, entry, trail).await?;
+            return Ok(Output {
+                id: call.id,
+                ran,
+                payload,
+                offline: trail.offline,
+                replayed: false,
+            });
+        };
+        let key = IdempotencyKey {
+            caller: call.caller.clone(),
+            target: ran.clone(),
+            key: key.clone(),
+        };
+        match self.invoker.idempotency.claim(key, &call.input.to_bytes(), deadline).await? {
+            Claim::Fresh(claimed) => {
+                let result = self.dispatch(call, &permit, found, deadline, entry, trail).await;
+                match &result {
+                    Err(fault) if fault.code == Code::Overloaded => claimed.release().await,
+                    Ok(_) | Err(_) => claimed.store(&result).await?,
+                }
+                result.map(|payload| Output {
+                    id: call.id,
+                    ran,
+                    payload,
+                    offline: trail.offline,
+                    replayed: false,
+                })
+            }
+            Claim::Stored(answer) => {
+                trail.replayed = true;
+                answer.map(|payload| Output {
+                    id: call.id,
+                    ran,
+                    payload,
+                    offline: false,
+                    replayed: true,
+                })
+            }
+            Claim::Refused(fault) => Err(fault),
+        }
+    }
+
+    async fn dispatch(
+        &self,
+        call: &Invocation,
+        permit: &Permit,
+        found: &Found,
+        deadline: Instant,
+        entry: &mut OpenEntry,
+        trail: &mut Trail,
+    ) -> Result<Payload, Fault> {
+        match found {
+            Found::Skill(skill) => self.run_skill(call, permit, skill, deadline, trail).await,
+            Found::Capability(capability, _) => {
+                // What acts outside is on the disk before it begins.
+                entry.recorded().await?;
+                let input = call.input.clone();
+                until(deadline, capability.invoke(permit, CapabilityCall { input, deadline })).await
+            }
+            Found::Inference => self.infer(call, deadline, trail).await,
+        }
+    }
+
+    async fn run_skill(
+        &self,
+        call: &Invocation,
+        permit: &Permit,
+        skill: &LiveSkill,
+        deadline: Instant,
+        trail: &mut Trail,
+    ) -> Result<Payload, Fault> {
+        let facts = skill.component.facts();
+        let journal = Arc::new(Recorder::new());
+        let imports = Imports {
+            doors: self.doors.clone(),
+            parent: call.id,
+            trace: call.trace,
+            caller: call.caller.clone(),
+            depth: call.depth.saturating_add(1),
+            skill: facts.manifest.name.clone(),
+            grants: skill.grants.clone(),
+            journal: journal.clone(),
+            deadline,
+        };
+        let run = Run {
+            id: call.id,
+            caller: call.caller.clone(),
+            trace: call.trace,
+            input: call.input.clone(),
+            idempotency_key: call.idempotency_key.clone(),
+            deadline,
+            grants: skill.grants.clone(),
+            limits: facts.manifest.limits.clone(),
+            config: skill.config.clone(),
+            host: Arc::new(imports),
+            journal: journal.clone(),
+            events: call.events.clone(),
+            world: World::Live,
+        };
+        let result = skill.component.run(permit, run).await;
+        trail.offline = journal.offline();
+        let lines = journal.take();
+        trail.effects = lines.len() as u64;
+        trail.journal = to_jsonl(&lines);
+        let payload = result?;
+        check_output(skill, &payload)?;
+        Ok(payload)
+    }
+
+    async fn infer(&self, call: &Invocation, deadline: Instant, trail: &mut Trail) -> Result<Payload, Fault> {
+        let (use_name, request) = inference_request(&call.input)?;
+        let complete = Complete {
+            id: InvocationId::generate(),
+            parent: Some(call.id),
+            trace: call.trace.child(),
+            caller: call.caller.clone(),
+            skill: call.skill.clone(),
+            depth: call.depth.saturating_add(1),
+            use_name,
+            deadline,
+        };
+        let done = self.doors.completer.complete(&complete, request).await?.completion;
+        trail.offline = done.offline;
+        Ok(Payload::Json(json!({
+            "text": done.message.joined_text(),
+            "model": done.model,
+            "provider": done.provider,
+            "finish": done.finish,
+            "usage": done.usage,
+            "offline": done.offline,
+        })))
+    }
+
+    fn outcome(&self, result: &Result<Output, Fault>, trail: &mut Trail, keep: bool) -> Outcome {
+        let mut outcome = match result {
+            Ok(output) => Outcome {
+                response: Body {
+                    bytes: output.payload.to_bytes(),
+                    keep,
+                },
+                ..Outcome::of(Status::Ok)
+            },
+            Err(fault) => Outcome::failed(fault),
+        };
+        outcome.offline = trail.offline;
+        outcome.replayed = trail.replayed;
+        outcome.effects = trail.effects;
+        outcome.journal = Body {
+            bytes: std::mem::take(&mut trail.journal).into(),
+            keep,
+        };
+        outcome
+    }
+}
+
+fn intent(call: &Invocation, policy: &Policy, decided: &Result<(Permit, Found), Fault>) -> Intent {
+    let found = decided.as_ref().ok().map(|(_, found)| found);
+    let facts = found.and_then(|found| match found {
+        Found::Skill(skill) => Some(skill.component.facts()),
+        Found::Capability(..) | Found::Inference => None,
+    });
+    let level = match found {
+        Some(Found::Capability(..)) => Level::Power,
+        Some(Found::Skill(_) | Found::Inference) | None => Level::Process,
+    };
+    Intent {
+        id: call.id,
+        parent: call.parent,
+        trace_id: call.trace.trace_id(),
+        caller: call.caller.clone(),
+        skill: call.skill.clone(),
+        capability: match &call.target {
+            Target::Skill(skill) => format!("skill:{}", skill.name),
+            Target::Capability(name) => name.clone(),
+        },
+        version: facts.map(|facts| facts.version.clone()),
+        component_sha256: facts.map(|facts| facts.sha256.clone()),
+        model_use: None,
+        model: None,
+        provider: None,
+        policy: decision(policy.decision(), decided),
+        level,
+        request: Body {
+            bytes: call.input.to_bytes(),
+            keep: policy.keep_bodies(),
+        },
+    }
+}
+
+fn ran(call: &Invocation, found: &Found) -> String {
+    match found {
+        Found::Skill(skill) => {
+            let facts = skill.component.facts();
+            format!("{}@{}", facts.manifest.name, facts.version)
+        }
+        Found::Capability(..) | Found::Inference => call.target.to_string(),
+    }
+}
+
+fn deadline(call: &Invocation, found: &Found) -> Instant {
+    let own = match found {
+        Found::Skill(skill) => Duration::from_millis(skill.component.facts().manifest.limits.timeout_ms),
+        Found::Capability(..) | Found::Inference => DEFAULT_TIMEOUT,
+    };
+    let own = Instant::now() + own;
+    call.deadline.map_or(own, |asked| asked.min(own))
+}
+
+fn check_input(skill: &LiveSkill, input: &Payload) -> Result<(), Fault> {
+    let manifest = &skill.component.facts().manifest;
+    let Payload::Json(value) = input else {
+        return if !manifest.contract.inputs.is_declared() {
+            Ok(())
+        } else {
+            Err(Fault::new(
+                Code::InvalidInput,
+                format!("`{}` takes one JSON object", manifest.name),
+            ))
+        };
+    };
+    manifest.contract.inputs.validate(value).map_err(|violations| {
+        let message = format!("the input does not fit `{}`: {}", manifest.name, in_words(&violations));
+        Fault::new(Code::InvalidInput, message)
+            .hint(format!("`claw skill inspect {}` shows its inputs", manifest.name))
+            .details(json!({ "violations": violations }))
+    })
+}
+
+fn check_output(skill: &LiveSkill, payload: &Payload) -> Result<(), Fault> {
+    let manifest = &skill.component.facts().manifest;
+    if !manifest.contract.outputs.is_declared() {
+        return Ok(());
+    }
+    let Payload::Json(value) = payload else {
+        let message = format!("`{}` declares outputs and answered without JSON", manifest.name);
+        return Err(Fault::new(Code::SkillInvalidOutput, message));
+    };
+    manifest.contract.outputs.validate(value).map_err(|violations| {
+        let message = format!(
+            "the answer of `{}` does not fit its outputs: {}",
+            manifest.name,
+            in_words(&violations)
+        );
+        Fault::new(Code::SkillInvalidOutput, message).details(json!({ "violations": violations }))
+    })
+}
+
+fn in_words(violations: &[Violation]) -> String {
+    let mut words: Vec<String> = violations.iter().take(3).map(ToString::to_string).collect();
+    if violations.len() > words.len() {
+        words.push(format!("and {} more", violations.len() - words.len()));
+    }
+    words.join("; ")
+}
+
+/// `{prompt | messages, use? | model?, system?, max_tokens?}` as a model call.
+fn inference_request(input: &Payload) -> Result<(String, CompletionRequest), Fault> {
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Inference {
+        prompt: Option<String>,
+        system: Option<String>,
+        #[serde(default)]
+        messages: Vec<Simple>,
+        model: Option<String>,
+        #[serde(rename = "use")]
+        use_name: Option<String>,
+        max_tokens: Option<u32>,
+        temperature: Option<f32>,
+    }
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Simple {
+        role: Role,
+        content: String,
+    }
+    let bad = |message: String| {
+        Fault::new(Code::InvalidInput, message).hint(
+            "`llm.inference` takes {prompt | messages: [{role, content}], use? | model?, system?, max_tokens?, temperature?}",
+        )
+    };
+    let Payload::Json(value) = input else {
+        return Err(bad("`llm.inference` takes one JSON object".to_owned()));
+    };
+    let asked: Inference = serde_json::from_value(value.clone()).map_err(|error| bad(error.to_string()))?;
+    let system = asked.system.map(|text| Message::text(Role::System, text));
+    let prompt = asked.prompt.map(|text| Message::text(Role::User, text));
+    let spoken = asked
+        .messages
+        .into_iter()
+        .map(|message| Message::text(message.role, message.content));
+    let messages: Vec<Message> = system.into_iter().chain(spoken).chain(prompt).collect();
+    if messages.is_empty() {
+        return Err(bad("give `prompt` or `messages`".to_owned()));
+    }
+    let request = CompletionRequest {
+        messages,
+        max_tokens: asked.max_tokens,
+        temperature: asked.temperature,
+        ..CompletionRequest::default()
+    };
+    Ok((
+        asked.use_name.or(asked.model).unwrap_or_else(|| "general".to_owned()),
+        request,
+    ))
+}
