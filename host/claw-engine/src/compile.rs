@@ -93,7 +93,7 @@ async fn in_child(program: &PathBuf, arguments: &[String], component: &[u8]) -> 
     }
     if !status.success() {
         let words = String::from_utf8_lossy(&words);
-        let words = words.trim();
+        let words = words.trim().trim_start_matches("error: ");
         return Err(CompileError(if words.is_empty() {
             format!("the compiling process ended with {status}")
         } else {

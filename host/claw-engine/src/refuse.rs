@@ -6,6 +6,8 @@ use wasmtime::component::types::{ComponentFunc, ComponentItem, Type};
 use wasmtime::component::{Component, Linker, Resource, ResourceType, Val};
 use wasmtime::{Engine, Result, StoreContextMut, format_err};
 
+use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, DynPollable, IoError};
+
 use crate::context::Context;
 
 /// The packages whose interfaces are refused.
@@ -30,7 +32,7 @@ pub(crate) fn add_to_linker(linker: &mut Linker<Context>, engine: &Engine, compo
         for (member, item) in instance.exports(engine) {
             match item.ty {
                 ComponentItem::Resource(_) => {
-                    interface.resource(member, ResourceType::host::<Nothing>(), |_, _| Ok(()))?;
+                    interface.resource(member, resource(member), |_, _| Ok(()))?;
                 }
                 ComponentItem::ComponentFunc(_) => interface.func_new(member, refuse)?,
                 _ => {}
@@ -38,6 +40,18 @@ pub(crate) fn add_to_linker(linker: &mut Linker<Context>, engine: &Engine, compo
         }
     }
     Ok(())
+}
+
+/// What a resource of a refused interface is: one that it takes over from `wasi:io`, so that
+/// the types agree, or its own, of which there is never one.
+fn resource(name: &str) -> ResourceType {
+    match name {
+        "input-stream" => ResourceType::host::<DynInputStream>(),
+        "output-stream" => ResourceType::host::<DynOutputStream>(),
+        "pollable" => ResourceType::host::<DynPollable>(),
+        "error" => ResourceType::host::<IoError>(),
+        _ => ResourceType::host::<Nothing>(),
+    }
 }
 
 fn refuse(mut store: StoreContextMut<'_, Context>, function: ComponentFunc, _: &[Val], results: &mut [Val]) -> Result<()> {

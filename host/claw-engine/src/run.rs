@@ -137,16 +137,18 @@ fn from_trap(context: &Context, error: &wasmtime::Error) -> Fault {
             Fault::new(Code::LimitHostData, format!("one host call carried more than {carried} KiB"))
         };
     }
-    let reason = error
-        .downcast_ref::<Trap>()
-        .map_or_else(|| first_line(&format!("{}", error.root_cause())), ToString::to_string);
-    let words = context.logs.last_words().map(|words| first_line(&words));
-    let mut fault = Fault::new(Code::SkillTrap, format!("the skill trapped: {reason}"))
-        .hint("its journal holds what it wrote to standard error");
-    if let Some(words) = words {
-        fault = fault.details(json!({ "stderr": words }));
+    let reason = match error.downcast_ref::<Trap>() {
+        Some(trap) => trap.to_string().trim_start_matches("wasm trap: ").to_owned(),
+        None => first_line(&error.root_cause().to_string()),
+    };
+    let words = context.logs.last_words();
+    let fault = Fault::new(Code::SkillTrap, format!("the skill trapped: {reason}"));
+    let fault = fault.hint("`claw audit show` on the invocation has what it wrote to standard error");
+    if words.is_empty() {
+        fault
+    } else {
+        fault.details(json!({ "stderr": words }))
     }
-    fault
 }
 
 fn first_line(text: &str) -> String {

@@ -1,6 +1,7 @@
 //! Where a guest's words go: its log lines, its standard output and error, line by line
 //! into the journal, under one bound. Never to this process's own.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -14,6 +15,9 @@ const MAX_LINES: u64 = 1_000;
 const MAX_BYTES: usize = 256 << 10;
 /// The most bytes of one line; the rest of it is cut off.
 const MAX_LINE: usize = 8 << 10;
+
+/// How many lines of standard error are remembered for the message of a trap.
+const LAST_WORDS: usize = 4;
 
 /// The bound that all words of one run share.
 #[derive(Clone)]
@@ -29,6 +33,7 @@ struct Used {
     dropped: u64,
     stdout: Vec<u8>,
     stderr: Vec<u8>,
+    last_errors: VecDeque<String>,
 }
 
 /// Which of the two standard streams.
@@ -98,6 +103,13 @@ impl LogBudget {
 
     fn line(&self, stream: Stream, line: &[u8]) {
         let text = String::from_utf8_lossy(line);
+        if stream == Stream::Err {
+            let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+            if used.last_errors.len() == LAST_WORDS {
+                used.last_errors.pop_front();
+            }
+            used.last_errors.push_back(text.trim_end().chars().take(300).collect());
+        }
         let (level, source) = match stream {
             Stream::Out => (LogLevel::Info, "stdout"),
             Stream::Err => (LogLevel::Warn, "stderr"),
@@ -122,11 +134,10 @@ impl LogBudget {
         }
     }
 
-    /// The last words on standard error, for the message of a trap.
-    pub(crate) fn last_words(&self) -> Option<String> {
+    /// The last lines on standard error, for the message of a trap.
+    pub(crate) fn last_words(&self) -> Vec<String> {
         let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        let text = String::from_utf8_lossy(&used.stderr).trim().to_owned();
-        (!text.is_empty()).then_some(text)
+        used.last_errors.iter().filter(|line| !line.is_empty()).cloned().collect()
     }
 
     /// A standard stream that ends here.

@@ -98,6 +98,9 @@ pub struct Invoker {
     pub capabilities: Arc<dyn Capabilities>,
     /// Answers kept by key.
     pub idempotency: Arc<dyn Idempotency>,
+    /// How durable the intent of a skill is before its answer leaves. What it does outside is
+    /// recorded by itself, at its own level.
+    pub level: Level,
 }
 
 /// The invoker, with the doors that the sandboxes it starts go through.
@@ -165,7 +168,7 @@ impl OpenDoor<'_> {
             };
             Ok((policy.permit(&question)?, found))
         });
-        let mut entry = OpenEntry::open(&*self.invoker.audit, intent(&call, &policy, &decided))?;
+        let mut entry = OpenEntry::open(&*self.invoker.audit, intent(&call, &policy, &decided, self.invoker.level))?;
         let mut trail = Trail::default();
         let result = match decided {
             Ok((permit, found)) => self.run(&call, permit, &found, &mut entry, &mut trail).await,
@@ -361,7 +364,7 @@ impl OpenDoor<'_> {
     }
 }
 
-fn intent(call: &Invocation, policy: &Policy, decided: &Result<(Permit, Found), Fault>) -> Intent {
+fn intent(call: &Invocation, policy: &Policy, decided: &Result<(Permit, Found), Fault>, level: Level) -> Intent {
     let found = decided.as_ref().ok().map(|(_, found)| found);
     let facts = found.and_then(|found| match found {
         Found::Skill(skill) => Some(skill.component.facts()),
@@ -369,7 +372,7 @@ fn intent(call: &Invocation, policy: &Policy, decided: &Result<(Permit, Found), 
     });
     let level = match found {
         Some(Found::Capability(..)) => Level::Power,
-        Some(Found::Skill(_) | Found::Inference) | None => Level::Process,
+        Some(Found::Skill(_) | Found::Inference) | None => level,
     };
     Intent {
         id: call.id,

@@ -197,6 +197,7 @@ fn house(granted: bool, hangs: bool) -> House {
         skills,
         capabilities: Arc::new(NoCapabilities),
         idempotency,
+        level: Level::Process,
     };
     House {
         doors: Doors::new(completer, invoker),

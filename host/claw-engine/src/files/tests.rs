@@ -11,9 +11,18 @@ use super::*;
 fn files(grants: &[(&str, PathBuf, Access)]) -> Files {
     let mut set = Grants::default();
     for (name, path, access) in grants {
-        set.files.insert((*name).to_owned(), AllowedFiles { path: path.clone(), access: *access });
+        set.files.insert(
+            (*name).to_owned(),
+            AllowedFiles {
+                path: path.clone(),
+                access: *access,
+            },
+        );
     }
-    set.missing = Requests { files: [("later".to_owned(), Access::Read)].into(), ..Requests::default() };
+    set.missing = Requests {
+        files: [("later".to_owned(), Access::Read)].into(),
+        ..Requests::default()
+    };
     let packaged = Packaged {
         files: [("SKILL.md", "text"), ("docs/a.md", "a"), ("docs/deep/b.md", "b")]
             .map(|(path, text)| (path.to_owned(), Bytes::from(text)))
@@ -33,7 +42,10 @@ fn directory() -> TempDir {
 fn the_longest_granted_name_is_meant() {
     let (outer, inner) = (directory(), directory());
     std::fs::write(inner.path().join("only-here"), "x").unwrap();
-    let files = files(&[("a", outer.path().into(), Access::Read), ("a/b", inner.path().into(), Access::Read)]);
+    let files = files(&[
+        ("a", outer.path().into(), Access::Read),
+        ("a/b", inner.path().into(), Access::Read),
+    ]);
     assert_eq!(files.read("a/b/only-here").unwrap(), b"x");
     assert_eq!(files.read("a/sub/file").unwrap(), b"0123456789");
     assert_eq!(files.read("ab/sub/file").unwrap_err().code, Code::GrantUndeclared);
@@ -43,11 +55,25 @@ fn the_longest_granted_name_is_meant() {
 fn ranges_end_where_the_file_does() {
     let directory = directory();
     let files = files(&[("a", directory.path().into(), Access::Read)]);
-    for (offset, length, expected) in [(0, 4, "0123"), (8, 100, "89"), (10, 5, ""), (u64::MAX >> 1, 5, ""), (3, 0, "")] {
-        assert_eq!(files.read_range("a/sub/file", offset, length).unwrap(), expected.as_bytes(), "{offset}+{length}");
+    for (offset, length, expected) in [
+        (0, 4, "0123"),
+        (8, 100, "89"),
+        (10, 5, ""),
+        (u64::MAX >> 1, 5, ""),
+        (3, 0, ""),
+    ] {
+        assert_eq!(
+            files.read_range("a/sub/file", offset, length).unwrap(),
+            expected.as_bytes(),
+            "{offset}+{length}"
+        );
     }
     for (offset, length, expected) in [(0, 2, "te"), (3, 9, "t"), (9, 9, ""), (u64::MAX, u32::MAX, "")] {
-        assert_eq!(files.read_range("skill/SKILL.md", offset, length).unwrap(), expected.as_bytes(), "{offset}+{length}");
+        assert_eq!(
+            files.read_range("skill/SKILL.md", offset, length).unwrap(),
+            expected.as_bytes(),
+            "{offset}+{length}"
+        );
     }
 }
 
@@ -65,14 +91,21 @@ fn a_file_of_the_limit_is_read_and_one_byte_more_is_not() {
 #[test]
 fn the_packaged_files_are_a_tree() {
     let files = files(&[]);
-    let names = |path: &str| files.list(path).map(|found| found.into_iter().map(|entry| entry.name).collect::<Vec<_>>());
+    let names = |path: &str| {
+        files
+            .list(path)
+            .map(|found| found.into_iter().map(|entry| entry.name).collect::<Vec<_>>())
+    };
     assert_eq!(names("skill").unwrap(), ["SKILL.md", "docs"]);
     assert_eq!(names("skill/docs").unwrap(), ["a.md", "deep"]);
     assert_eq!(names("skill/none").unwrap_err().code, Code::FileNotFound);
     assert_eq!(files.stat("skill/docs").unwrap().kind, Kind::Directory);
     assert_eq!(files.stat("skill/docs/a.md").unwrap().size, 1);
     assert_eq!(files.read("skill/docs").unwrap_err().code, Code::FileNotFound);
-    assert_eq!(files.write("skill/new", b"", Mode::Create).unwrap_err().code, Code::GrantUndeclared);
+    assert_eq!(
+        files.write("skill/new", b"", Mode::Create).unwrap_err().code,
+        Code::GrantUndeclared
+    );
 }
 
 #[test]
@@ -93,9 +126,15 @@ fn appending_replacing_and_creating_do_what_they_say() {
     files.write("a/new", b"3", Mode::Replace).unwrap();
     assert_eq!(files.read("a/new").unwrap(), b"3");
     assert_eq!(files.write("a/sub", b"", Mode::Replace).unwrap_err().code, Code::FileIo);
-    assert_eq!(files.write("a/none/file", b"", Mode::Replace).unwrap_err().code, Code::FileNotFound);
+    assert_eq!(
+        files.write("a/none/file", b"", Mode::Replace).unwrap_err().code,
+        Code::FileNotFound
+    );
     assert_eq!(files.write("a", b"", Mode::Replace).unwrap_err().code, Code::FilePath);
-    let left: Vec<_> = std::fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let left: Vec<_> = std::fs::read_dir(directory.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
     assert_eq!(left.len(), 2, "no partial file is left: {left:?}");
 }
 
@@ -103,5 +142,8 @@ fn appending_replacing_and_creating_do_what_they_say() {
 fn a_granted_directory_that_has_gone_is_named() {
     let files = files(&[("a", "/nowhere/at/all".into(), Access::Read)]);
     let fault = files.read("a/x").unwrap_err();
-    assert_eq!((fault.code, fault.hint.as_deref()), (Code::FileIo, Some("`grants.yaml` names `/nowhere/at/all`")));
+    assert_eq!(
+        (fault.code, fault.hint.as_deref()),
+        (Code::FileIo, Some("`grants.yaml` names `/nowhere/at/all`"))
+    );
 }

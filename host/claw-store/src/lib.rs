@@ -1,0 +1,22 @@
+//! State on this machine's disk: the audit journal, its readers and its mirror, the answers
+//! kept by idempotency key, and the home's key. Decides nothing about calls.
+
+mod error;
+mod idempotency;
+mod journal;
+mod key;
+mod private_file;
+mod reader;
+pub mod time;
+
+#[cfg(test)]
+mod testing;
+
+pub use error::StoreError;
+pub use idempotency::{IdempotencyLimits, IdempotencyStore};
+pub use journal::{Journal, JournalOptions, Recovered, Truncated};
+pub use key::HomeKey;
+pub use reader::{
+    AnchorState, Bad, BodyView, Content, Entry, EntryStatus, Filter, Followed, Head, Page, PolicyView, Reader, Stats, Totals,
+    Tree, Verified,
+};
