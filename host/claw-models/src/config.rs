@@ -1,0 +1,147 @@
+//! `models.yaml` as people write it. Refuses unknown keys, entries of one name, and a use
+//! that two entries claim.
+
+mod errors;
+mod expand;
+mod resolve;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use claw_core::cost::PriceList;
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::secret::Secret;
+
+pub use errors::{ConfigError, ConfigErrors, Problem};
+pub(crate) use resolve::{Entry, Key, resolve};
+
+/// Whose dialect a model is asked in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Provider {
+    /// The Messages API.
+    Anthropic,
+    /// Chat Completions, of OpenAI or of anything compatible with it.
+    OpenAi,
+    /// Ollama's own API.
+    Ollama,
+    /// No network and no key: answers made from the prompt's own structure.
+    Offline,
+}
+
+impl Provider {
+    /// The name in the file, in audit entries and in answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Provider::Anthropic => "anthropic",
+            Provider::OpenAi => "openai",
+            Provider::Ollama => "ollama",
+            Provider::Offline => "offline",
+        }
+    }
+}
+
+impl fmt::Display for Provider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// `models.yaml`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelsFile {
+    /// The entries, in the file's order.
+    #[serde(deserialize_with = "named_entries")]
+    pub models: Vec<(String, ModelEntry)>,
+}
+
+impl ModelsFile {
+    /// The file of this text.
+    ///
+    /// # Errors
+    /// One [`Problem::Syntax`], with line and column where they are known.
+    pub fn from_yaml(text: &str) -> Result<Self, ConfigErrors> {
+        serde_yaml::from_str(text).map_err(|error| ConfigErrors::one("models.yaml", Problem::Syntax(error.to_string())))
+    }
+}
+
+/// One entry of `models.yaml`. `${NAME}` in `model`, `base_url`, `api_key`, `api_key_file`
+/// and header values stands for an environment variable.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelEntry {
+    /// Whose dialect it is asked in.
+    pub provider: Provider,
+    /// The model's name at the provider; needless for `offline`.
+    pub model: Option<String>,
+    /// What it is used for.
+    #[serde(default)]
+    pub use_for: Vec<String>,
+    /// Where the provider is, where it is not at its usual address.
+    pub base_url: Option<String>,
+    /// The key; an empty one says that none is to be sent. Absent: from
+    /// `ANTHROPIC_API_KEY` or `OPENAI_API_KEY`, also where `base_url` is set.
+    pub api_key: Option<Secret>,
+    /// A file that holds the key, as an absolute path.
+    pub api_key_file: Option<String>,
+    /// What it is sent stays on machines of the operator. Absent: true of loopback
+    /// addresses (Ollama's `-cloud` models apart) and of `offline`.
+    pub local: Option<bool>,
+    /// How long it is waited for.
+    #[serde(default)]
+    pub timeouts: TimeoutKeys,
+    /// How often a call is tried, at most; 3 where nothing is said.
+    pub max_attempts: Option<u32>,
+    /// The most tokens to make where the call does not say.
+    pub max_tokens: Option<u32>,
+    /// What it costs, where the built-in table is not to be used.
+    pub price: Option<PriceList>,
+    /// Headers that every request carries.
+    #[serde(default)]
+    pub headers: BTreeMap<String, Secret>,
+}
+
+/// How long a model is waited for, in milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TimeoutKeys {
+    /// For the connection; 5,000 where nothing is said.
+    pub connect_ms: Option<u64>,
+    /// For the first sign of an answer in a stream; 120,000 where nothing is said.
+    pub first_token_ms: Option<u64>,
+    /// Between two pieces of an answer; 60,000 where nothing is said.
+    pub idle_ms: Option<u64>,
+    /// For everything, retries included. Absent: the call's own deadline alone counts.
+    pub total_ms: Option<u64>,
+}
+
+fn named_entries<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(String, ModelEntry)>, D::Error> {
+    struct Entries;
+
+    impl<'de> Visitor<'de> for Entries {
+        type Value = Vec<(String, ModelEntry)>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("entries by name, such as `general: {provider: anthropic, model: …}`")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut entries: Self::Value = Vec::new();
+            while let Some(name) = map.next_key::<String>()? {
+                if entries.iter().any(|(known, _)| *known == name) {
+                    return Err(A::Error::custom(format_args!("the entry `{name}` is there twice")));
+                }
+                entries.push((name, map.next_value()?));
+            }
+            Ok(entries)
+        }
+    }
+
+    deserializer.deserialize_map(Entries)
+}
+
+#[cfg(test)]
+mod tests;

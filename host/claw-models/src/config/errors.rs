@@ -1,0 +1,115 @@
+//! What can be wrong with `models.yaml`, each with the key it is about. Never shows a key's
+//! or a header's value.
+
+use std::fmt;
+
+use claw_core::cost::BadPrice;
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("`{path}`: {problem}")]
+pub struct ConfigError {
+    /// The key, such as `models.general.base_url`.
+    pub path: String,
+    /// What is wrong with it.
+    pub problem: Problem,
+}
+
+/// What is wrong with a key.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Problem {
+    /// The text is not YAML, or has other keys or types than it should.
+    #[error("{0}")]
+    Syntax(String),
+    /// A name that cannot be one.
+    #[error("a name has 1 to 128 characters, none of them blank or a control character")]
+    BadName,
+    /// Every provider but `offline` needs a model.
+    #[error("missing; name the model as `{provider}` names it")]
+    MissingModel {
+        /// The provider.
+        provider: &'static str,
+    },
+    /// A use must lead to one entry.
+    #[error("the use `{name}` is claimed by `models.{other}` already")]
+    DuplicateUse {
+        /// The use.
+        name: String,
+        /// The entry that has it.
+        other: String,
+    },
+    /// An entry's name goes before a use of the same name.
+    #[error("`{name}` is the name of another entry, which is what it would lead to")]
+    UseIsEntry {
+        /// The use.
+        name: String,
+    },
+    /// `${…}` that is not closed or names no variable.
+    #[error("`${{` must be followed by a variable's name and `}}`")]
+    BadVariable,
+    /// A variable without which the entry cannot be used at all.
+    #[error("the environment variable `{0}` is not set")]
+    Unset(String),
+    /// An address that cannot be one of a provider.
+    #[error("{0}")]
+    BadUrl(&'static str),
+    /// Both a key and a file that holds one.
+    #[error("give either `api_key` or `api_key_file`")]
+    TwoKeys,
+    /// A key with characters that a header cannot carry.
+    #[error("the key holds characters that cannot be sent in a header")]
+    BadKey,
+    /// A relative path would depend on where the gateway is started.
+    #[error("must be an absolute path")]
+    RelativePath,
+    /// A header that cannot be sent.
+    #[error("{0}")]
+    BadHeader(&'static str),
+    /// A number out of its range.
+    #[error("must be between {min} and {max}")]
+    OutOfRange {
+        /// The least.
+        min: u64,
+        /// The most.
+        max: u64,
+    },
+    /// A price that is none.
+    #[error("{0}")]
+    BadPrice(BadPrice),
+    /// A key that means nothing for this provider.
+    #[error("means nothing for the provider `{provider}`")]
+    Needless {
+        /// The provider.
+        provider: &'static str,
+    },
+    /// The TLS library refuses to work.
+    #[error("no HTTP client can be made: {0}")]
+    NoClient(String),
+}
+
+/// Everything that is wrong, in the file's order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ConfigErrors(pub Vec<ConfigError>);
+
+impl ConfigErrors {
+    pub(crate) fn one(path: impl Into<String>, problem: Problem) -> Self {
+        ConfigErrors(vec![ConfigError {
+            path: path.into(),
+            problem,
+        }])
+    }
+}
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, error) in self.0.iter().enumerate() {
+            if place > 0 {
+                f.write_str("\n")?;
+            }
+            write!(f, "{error}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ConfigErrors {}

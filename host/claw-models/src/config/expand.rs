@@ -1,0 +1,34 @@
+//! `${NAME}` in a value. Refuses what is not closed; an empty variable counts as not set.
+
+/// Why a value cannot be filled in.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Unexpanded {
+    /// `${` without a name and `}`.
+    Malformed,
+    /// The variable is not set, or empty.
+    Unset(String),
+}
+
+/// The value with its variables filled in.
+pub(super) fn expand(text: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<String, Unexpanded> {
+    let mut expanded = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("${") {
+        let (name, tail) = after.split_once('}').ok_or(Unexpanded::Malformed)?;
+        if !is_variable(name) {
+            return Err(Unexpanded::Malformed);
+        }
+        let value = env(name)
+            .filter(|value| !value.is_empty())
+            .ok_or_else(|| Unexpanded::Unset(name.to_owned()))?;
+        expanded.push_str(before);
+        expanded.push_str(&value);
+        rest = tail;
+    }
+    expanded.push_str(rest);
+    Ok(expanded)
+}
+
+fn is_variable(name: &str) -> bool {
+    name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') && name.bytes().next().is_some_and(|b| !b.is_ascii_digit())
+}

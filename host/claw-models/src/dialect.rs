@@ -1,0 +1,222 @@
+//! The dialects of the providers: our request in their words, their answer in ours. Refuses
+//! to drop what a dialect cannot say.
+
+mod anthropic;
+mod fold;
+mod ollama;
+mod openai;
+mod parts;
+
+use claw_core::errors::{Code, Fault};
+use claw_core::model::CompletionRequest;
+use http::{HeaderMap, HeaderValue, header};
+use reqwest::Url;
+use serde_json::{Map, Value, json};
+
+use crate::answer::{Answer, Counts};
+use crate::config::{Entry, Key, Provider};
+use crate::fault::no_key;
+use crate::frames::Framer;
+use crate::schema::Shape;
+
+pub(crate) use fold::{Broken, Fold, Folding};
+
+/// A request, ready to be sent.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    pub(crate) url: Url,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
+}
+
+/// Vectors as a provider sent them.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Vectors {
+    pub(crate) vectors: Vec<Vec<f32>>,
+    pub(crate) counts: Counts,
+    pub(crate) model: Option<String>,
+}
+
+/// Whether this provider takes response schemas of objects only.
+pub(crate) fn takes_objects_only(provider: Provider) -> bool {
+    match provider {
+        Provider::Anthropic | Provider::OpenAi => true,
+        Provider::Ollama | Provider::Offline => false,
+    }
+}
+
+/// The request for a completion.
+///
+/// # Errors
+/// [`Code::ModelInvalidRequest`] for what the dialect cannot say, [`Code::ModelAuth`]
+/// without a key.
+pub(crate) fn completion(
+    entry: &Entry,
+    request: &CompletionRequest,
+    shape: Option<&Shape>,
+    stream: bool,
+) -> Result<Outgoing, Fault> {
+    let (path, mut body) = match entry.provider {
+        Provider::Anthropic => ("v1/messages", anthropic::body(entry, request, shape)?),
+        Provider::OpenAi => ("chat/completions", openai::body(entry, request, shape, stream)?),
+        Provider::Ollama => ("api/chat", ollama::body(entry, request, shape)?),
+        Provider::Offline => return Err(Fault::internal()),
+    };
+    if stream || entry.provider == Provider::Ollama {
+        body.insert("stream".to_owned(), json!(stream));
+    }
+    let extra = match entry.provider {
+        Provider::Ollama => ollama::take_options(&mut body, &request.extra)?,
+        Provider::Anthropic | Provider::OpenAi | Provider::Offline => request.extra.clone(),
+    };
+    add_extra(&mut body, extra)?;
+    outgoing(entry, path, body)
+}
+
+/// The request for vectors.
+///
+/// # Errors
+/// As [`completion`].
+pub(crate) fn embedding(entry: &Entry, texts: &[String]) -> Result<Outgoing, Fault> {
+    let path = match entry.provider {
+        Provider::OpenAi => "embeddings",
+        Provider::Ollama => "api/embed",
+        Provider::Anthropic | Provider::Offline => {
+            return Err(Fault::new(
+                Code::ModelInvalidRequest,
+                format!("the provider `{}` makes no embeddings", entry.provider),
+            )
+            .hint("let an entry of the provider `openai` or `ollama` serve this use in models.yaml"));
+        }
+    };
+    let mut body = Map::new();
+    body.insert("model".to_owned(), json!(entry.model));
+    body.insert("input".to_owned(), json!(texts));
+    outgoing(entry, path, body)
+}
+
+/// A whole answer, in the provider's words.
+pub(crate) fn answer(provider: Provider, body: &Value) -> Result<Answer, Broken> {
+    if let Some(error) = body.get("error").filter(|error| !error.is_null()) {
+        return Err(Broken::Said(json!({ "error": error })));
+    }
+    match provider {
+        Provider::Anthropic => anthropic::answer(body),
+        Provider::OpenAi => openai::answer(body),
+        Provider::Ollama => ollama::answer(body),
+        Provider::Offline => Err(Broken::Bad("comes from no provider".to_owned())),
+    }
+}
+
+/// Vectors, in the provider's words.
+pub(crate) fn vectors(provider: Provider, body: &Value, count: usize) -> Result<Vectors, Broken> {
+    if let Some(error) = body.get("error").filter(|error| !error.is_null()) {
+        return Err(Broken::Said(json!({ "error": error })));
+    }
+    let found = match provider {
+        Provider::OpenAi => openai::vectors(body),
+        Provider::Ollama => ollama::vectors(body),
+        Provider::Anthropic | Provider::Offline => None,
+    };
+    let found = found.ok_or_else(|| Broken::Bad("holds no vectors".to_owned()))?;
+    let width = found.vectors.first().map_or(0, Vec::len);
+    let same = found
+        .vectors
+        .iter()
+        .all(|vector| vector.len() == width && vector.iter().all(|x| x.is_finite()));
+    if found.vectors.len() != count || !same || (count > 0 && width == 0) {
+        return Err(Broken::Bad(format!(
+            "holds other vectors than one of the same length for each of {count} texts"
+        )));
+    }
+    Ok(found)
+}
+
+/// What reads a stream in the provider's words.
+pub(crate) fn reader(provider: Provider) -> (Framer, Box<dyn Fold>) {
+    match provider {
+        Provider::Anthropic => (Framer::server_sent_events(), Box::new(anthropic::Stream::default())),
+        Provider::OpenAi | Provider::Offline => (Framer::server_sent_events(), Box::new(openai::Stream::default())),
+        Provider::Ollama => (Framer::json_lines(), Box::new(ollama::Stream::default())),
+    }
+}
+
+fn outgoing(entry: &Entry, path: &str, body: Map<String, Value>) -> Result<Outgoing, Fault> {
+    let base = entry.base_url.clone().ok_or_else(Fault::internal)?;
+    Ok(Outgoing {
+        url: join(base, path),
+        headers: headers(entry)?,
+        body: Value::Object(body),
+    })
+}
+
+/// The address below the base; a version that both name stands there once.
+fn join(mut base: Url, path: &str) -> Url {
+    let own = base.path().trim_end_matches('/').to_owned();
+    let path = match path.strip_prefix("v1/") {
+        Some(rest) if own.ends_with("/v1") => rest,
+        _ => path,
+    };
+    base.set_path(&format!("{own}/{path}"));
+    base
+}
+
+fn headers(entry: &Entry) -> Result<HeaderMap, Fault> {
+    let mut headers = entry.headers.clone();
+    if entry.provider == Provider::Anthropic && !headers.contains_key("anthropic-version") {
+        headers.insert("anthropic-version", HeaderValue::from_static("2023-06-01"));
+    }
+    let secret = match &entry.key {
+        Key::Needless => return Ok(headers),
+        Key::Missing(what) => return Err(no_key(entry, what)),
+        Key::Set(secret) => secret.expose(),
+    };
+    let (name, value) = match entry.provider {
+        Provider::Anthropic => (http::HeaderName::from_static("x-api-key"), secret.to_owned()),
+        Provider::OpenAi | Provider::Ollama | Provider::Offline => (header::AUTHORIZATION, format!("Bearer {secret}")),
+    };
+    let mut value = HeaderValue::try_from(value).map_err(|_| Fault::internal())?;
+    value.set_sensitive(true);
+    headers.insert(name, value);
+    Ok(headers)
+}
+
+/// Keys that only [`CompletionRequest`] itself decides, in any dialect, and `n`, since an
+/// answer here is one.
+const OURS: &[&str] = &[
+    "model",
+    "messages",
+    "system",
+    "stream",
+    "stream_options",
+    "tools",
+    "max_tokens",
+    "max_completion_tokens",
+    "temperature",
+    "stop",
+    "stop_sequences",
+    "response_format",
+    "format",
+    "n",
+];
+
+fn add_extra(body: &mut Map<String, Value>, extra: Map<String, Value>) -> Result<(), Fault> {
+    for (key, value) in extra {
+        if OURS.contains(&key.as_str()) || body.contains_key(&key) {
+            return Err(invalid(format!(
+                "the knob `{}` is not free: the request itself decides it",
+                crate::text::clip(&key, 64)
+            )));
+        }
+        body.insert(key, value);
+    }
+    Ok(())
+}
+
+/// The fault of a request that a dialect cannot say.
+fn invalid(message: impl Into<String>) -> Fault {
+    Fault::new(Code::ModelInvalidRequest, message)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,136 @@
+//! Anthropic's Messages API: what is asked. Refuses instructions in mid-conversation, which
+//! it has no place for.
+
+mod answer;
+
+use claw_core::errors::Fault;
+use claw_core::model::{CompletionRequest, Message, Part, Role};
+use serde_json::{Map, Value, json};
+
+use super::invalid;
+use super::parts::{check_messages, fraction, no_blob, object, texts};
+use crate::config::Entry;
+use crate::schema::Shape;
+
+pub(super) use answer::{Stream, answer};
+
+/// The API wants a bound. This one every model of theirs takes.
+const DEFAULT_MAX_TOKENS: u32 = 4096;
+
+/// The tool whose arguments are the answer, where it must fit a schema. All models know
+/// tools, only newer ones know output formats.
+const ANSWER_TOOL: &str = "answer_in_json";
+
+pub(super) fn body(entry: &Entry, request: &CompletionRequest, shape: Option<&Shape>) -> Result<Map<String, Value>, Fault> {
+    check_messages(request)?;
+    let (system, messages) = messages(&request.messages)?;
+    let mut body = Map::new();
+    body.insert("model".to_owned(), json!(entry.model));
+    body.insert(
+        "max_tokens".to_owned(),
+        json!(request.max_tokens.or(entry.max_tokens).unwrap_or(DEFAULT_MAX_TOKENS)),
+    );
+    if !system.is_empty() {
+        body.insert("system".to_owned(), json!(system));
+    }
+    body.insert("messages".to_owned(), Value::Array(messages));
+    if let Some(temperature) = request.temperature {
+        body.insert("temperature".to_owned(), fraction("temperature", temperature)?);
+    }
+    if !request.stop.is_empty() {
+        body.insert("stop_sequences".to_owned(), json!(request.stop));
+    }
+    let tool = |name: &str, description: &str, schema: &Value| json!({ "name": name, "description": description, "input_schema": schema });
+    let mut tools: Vec<Value> = request
+        .tools
+        .iter()
+        .map(|def| tool(&def.name, &def.description, &def.schema))
+        .collect();
+    if let Some(shape) = shape {
+        if request.tools.iter().any(|def| def.name == ANSWER_TOOL) {
+            return Err(invalid(format!(
+                "a tool cannot be called `{ANSWER_TOOL}` beside a response schema"
+            )));
+        }
+        let choice = if tools.is_empty() {
+            json!({ "type": "tool", "name": ANSWER_TOOL })
+        } else {
+            json!({ "type": "any" })
+        };
+        tools.push(tool(
+            ANSWER_TOOL,
+            "Gives the final answer. Its arguments are the answer.",
+            &shape.sent,
+        ));
+        body.insert("tool_choice".to_owned(), choice);
+    }
+    if !tools.is_empty() {
+        body.insert("tools".to_owned(), Value::Array(tools));
+    }
+    Ok(body)
+}
+
+/// Instructions, and the turns. What one speaker says in a row is one turn; results of
+/// tools are the user's and come first in it.
+fn messages(messages: &[Message]) -> Result<(String, Vec<Value>), Fault> {
+    let mut system: Vec<&str> = Vec::new();
+    let mut turns: Vec<(&'static str, Vec<Value>)> = Vec::new();
+    for message in messages {
+        let speaker = match message.role {
+            Role::System if turns.is_empty() => {
+                system.extend(texts(message));
+                continue;
+            }
+            Role::System => {
+                return Err(invalid(
+                    "the provider `anthropic` takes messages of the role `system` only before all others",
+                ));
+            }
+            Role::User | Role::Tool => "user",
+            Role::Assistant => "assistant",
+        };
+        let blocks = message
+            .parts
+            .iter()
+            .filter_map(|part| block(part).transpose())
+            .collect::<Result<Vec<_>, _>>()?;
+        match turns.last_mut() {
+            Some((last, turn)) if *last == speaker => turn.extend(blocks),
+            _ => turns.push((speaker, blocks)),
+        }
+    }
+    let turns = turns
+        .into_iter()
+        .filter(|(_, blocks)| !blocks.is_empty())
+        .map(|(role, mut blocks)| {
+            blocks.sort_by_key(|block| block.get("type").and_then(Value::as_str) != Some("tool_result"));
+            json!({ "role": role, "content": blocks })
+        });
+    Ok((system.join("\n\n"), turns.collect()))
+}
+
+/// A part as a content block; an empty text is none.
+fn block(part: &Part) -> Result<Option<Value>, Fault> {
+    Ok(Some(match part {
+        Part::Text { text } if text.is_empty() => return Ok(None),
+        Part::Text { text } => json!({ "type": "text", "text": text }),
+        Part::Blob { mime, data } => {
+            let kind = match mime.as_str() {
+                "application/pdf" => "document",
+                mime if mime.starts_with("image/") => "image",
+                mime => return Err(no_blob("anthropic", mime)),
+            };
+            json!({ "type": kind, "source": { "type": "base64", "media_type": mime, "data": data } })
+        }
+        Part::ToolCall(call) => {
+            json!({ "type": "tool_use", "id": call.id, "name": call.name, "input": object(&call.arguments)? })
+        }
+        Part::ToolResult { id, content, is_error } => {
+            let mut result = json!({ "type": "tool_result", "tool_use_id": id, "content": content });
+            if let (true, Some(result)) = (is_error, result.as_object_mut()) {
+                result.insert("is_error".to_owned(), json!(true));
+            }
+            result
+        }
+    }))
+}

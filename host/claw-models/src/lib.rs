@@ -1,0 +1,25 @@
+//! Model providers behind [`claw_core::ports::Models`], as `models.yaml` names them. Refuses
+//! redirects, proxies from the environment, unbounded answers, and to take a torn stream for
+//! a whole one.
+
+mod answer;
+mod clients;
+mod config;
+mod dialect;
+mod exchange;
+mod fault;
+mod frames;
+mod models;
+mod offline;
+mod prices;
+mod retry;
+mod schema;
+mod secret;
+mod text;
+
+#[cfg(test)]
+mod testing;
+
+pub use config::{ConfigError, ConfigErrors, ModelEntry, ModelsFile, Problem, Provider, TimeoutKeys};
+pub use models::{ModelDescription, ProviderModels};
+pub use secret::Secret;

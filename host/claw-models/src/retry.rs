@@ -1,0 +1,109 @@
+//! When an attempt is repeated, and after how long. Refuses to wait past the deadline of
+//! the call, or longer than a minute because a provider says so.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use claw_core::backoff::FullJitter;
+use claw_core::errors::Fault;
+use http::HeaderMap;
+
+use crate::config::Entry;
+use crate::fault::{Failure, Retry};
+
+/// As the official clients of both providers: half a second, doubled up to eight.
+const BASE: Duration = Duration::from_millis(500);
+const CAP: Duration = Duration::from_secs(8);
+
+/// A longer `Retry-After` is handed to the caller at once.
+const MAX_ASKED: Duration = Duration::from_secs(60);
+
+/// Random numbers from 0 to 1.
+pub(crate) type Random = Arc<dyn Fn() -> f64 + Send + Sync>;
+
+/// The attempts of one call.
+pub(crate) struct Attempts<'a> {
+    entry: &'a Entry,
+    deadline: Instant,
+    random: &'a Random,
+    made: u32,
+}
+
+impl<'a> Attempts<'a> {
+    /// Attempts that end at this deadline.
+    pub(crate) fn new(entry: &'a Entry, deadline: Instant, random: &'a Random) -> Self {
+        Attempts {
+            entry,
+            deadline,
+            random,
+            made: 1,
+        }
+    }
+
+    /// How many were made, the running one included.
+    pub(crate) fn made(&self) -> u32 {
+        self.made
+    }
+
+    /// Waits until the next attempt may begin.
+    ///
+    /// # Errors
+    /// The failure itself, where there is to be no other attempt.
+    pub(crate) async fn pause(&mut self, failure: Failure) -> Result<(), Fault> {
+        let Retry::After(asked) = failure.retry else {
+            return Err(failure.fault);
+        };
+        let Some(wait) = self.wait(asked) else {
+            return Err(failure.fault);
+        };
+        tracing::warn!(
+            entry = %self.entry.name,
+            code = %failure.fault.code,
+            attempt = self.made,
+            wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
+            "a model call is tried again"
+        );
+        tokio::time::sleep(wait).await;
+        self.made += 1;
+        Ok(())
+    }
+
+    fn wait(&self, asked: Option<Duration>) -> Option<Duration> {
+        if self.made >= self.entry.max_attempts || asked.is_some_and(|asked| asked > MAX_ASKED) {
+            return None;
+        }
+        let jitter = FullJitter::try_new(BASE, CAP).ok()?;
+        let unit = (self.random)();
+        // What the provider asks for is the least; the jitter on top spreads those who
+        // were told the same.
+        let wait = match asked {
+            Some(asked) => asked + jitter.wait(1, unit),
+            None => jitter.wait(self.made, unit),
+        };
+        (Instant::now() + wait < self.deadline).then_some(wait)
+    }
+}
+
+/// How long the provider asks to be left alone: `retry-after-ms`, or `Retry-After` in
+/// seconds or as a date. What cannot be read, or lies in the past, asks for nothing.
+pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    let number = |text: &str, unit: f64| {
+        let value = text.parse::<f64>().ok().filter(|value| value.is_finite() && *value > 0.0)?;
+        Duration::try_from_secs_f64(value * unit).ok()
+    };
+    if let Some(wait) = text("retry-after-ms").and_then(|text| number(text, 0.001)) {
+        return Some(wait);
+    }
+    let text = text("retry-after")?;
+    number(text, 1.0).or_else(|| {
+        httpdate::parse_http_date(text)
+            .ok()?
+            .duration_since(now)
+            .ok()
+            .filter(|wait| !wait.is_zero())
+    })
+}
+
+#[cfg(test)]
+mod tests;
