@@ -1,0 +1,122 @@
+//! A request's body as JSON: declared as such, bounded in size while it arrives, and in
+//! time. Refuses what a page could send without asking first.
+
+use axum::body::{Body, Bytes};
+use axum::http::HeaderMap;
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use http_body_util::BodyExt as _;
+use serde_json::Value;
+
+use crate::gateway::Settings;
+use crate::problem::{HttpCode, Refusal};
+
+/// The whole body as JSON.
+pub(crate) async fn json(settings: &Settings, headers: &HeaderMap, body: Body) -> Result<Value, Refusal> {
+    match optional_json(settings, headers, body).await? {
+        Some(value) => Ok(value),
+        None => Err(Refusal::new(HttpCode::MalformedJson, "the body is empty").hint("send a JSON object, `{}` at least")),
+    }
+}
+
+/// The whole body as JSON, or nothing where it is empty.
+pub(crate) async fn optional_json(settings: &Settings, headers: &HeaderMap, body: Body) -> Result<Option<Value>, Refusal> {
+    let declared = headers.get(CONTENT_TYPE);
+    if declared.is_some_and(|kind| !kind.to_str().is_ok_and(is_json)) {
+        return Err(not_json("the body is declared as something else than JSON"));
+    }
+    if headers
+        .get(CONTENT_ENCODING)
+        .is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
+    {
+        return Err(not_json("the body is compressed").hint("send it as it is"));
+    }
+    let length = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if length.is_some_and(|length| length > settings.body_limit_bytes as u64) {
+        return Err(too_large(settings));
+    }
+    let collected = tokio::time::timeout(settings.body_timeout, collect(settings, body)).await;
+    let bytes = collected.map_err(|_| {
+        let seconds = settings.body_timeout.as_secs_f64();
+        Refusal::new(
+            HttpCode::RequestTimeout,
+            format!("the body did not arrive within {seconds} s"),
+        )
+    })??;
+    if bytes.is_empty() {
+        return Ok(None);
+    }
+    if declared.is_none() {
+        return Err(not_json("the request has no `content-type`"));
+    }
+    let parsed = serde_json::from_slice(&bytes);
+    parsed
+        .map(Some)
+        .map_err(|error| Refusal::new(HttpCode::MalformedJson, format!("the body is not JSON: {error}")))
+}
+
+async fn collect(settings: &Settings, mut body: Body) -> Result<Bytes, Refusal> {
+    let mut first = Bytes::new();
+    let mut all = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Refusal::new(HttpCode::BadRequest, "the body ended before it was complete"))?;
+        // Trailers say nothing here.
+        let Ok(data) = frame.into_data() else { continue };
+        if first.len().max(all.len()) + data.len() > settings.body_limit_bytes {
+            return Err(too_large(settings));
+        }
+        // Most bodies come in one piece, and are not copied.
+        if first.is_empty() && all.is_empty() {
+            first = data;
+        } else {
+            if all.is_empty() {
+                all.extend_from_slice(&first);
+            }
+            all.extend_from_slice(&data);
+        }
+    }
+    Ok(if all.is_empty() { first } else { Bytes::from(all) })
+}
+
+fn is_json(kind: &str) -> bool {
+    let mut parts = kind.split(';').map(str::trim);
+    let essence = parts.next().unwrap_or_default().to_ascii_lowercase();
+    let subtype = essence.strip_prefix("application/").unwrap_or_default();
+    let named = subtype == "json" || (subtype.len() > "+json".len() && subtype.ends_with("+json"));
+    let utf8 = |value: &str| value.trim_matches('"').eq_ignore_ascii_case("utf-8");
+    named
+        && parts
+            .filter_map(|part| part.split_once('='))
+            .all(|(name, value)| !name.eq_ignore_ascii_case("charset") || utf8(value))
+}
+
+fn too_large(settings: &Settings) -> Refusal {
+    let message = format!("the body is larger than {} bytes", settings.body_limit_bytes);
+    Refusal::new(HttpCode::BodyTooLarge, message)
+}
+
+fn not_json(detail: &str) -> Refusal {
+    Refusal::new(HttpCode::UnsupportedMediaType, detail).hint("send `content-type: application/json`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_json_counts_as_json() {
+        let check = |kind: &str, expected: bool| assert_eq!(is_json(kind), expected, "{kind:?}");
+        check("application/json", true);
+        check("Application/JSON; charset=\"UTF-8\"", true);
+        check("application/vnd.claw+json;v=1", true);
+        check("application/json; charset=utf-16", false);
+        check("application/+json", false);
+        check("text/plain", false);
+        check("text/json", false);
+        check("text/plain; application/json", false);
+        check("application/jsonp", false);
+        check("multipart/form-data; boundary=application/json", false);
+        check("", false);
+    }
+}

@@ -1,0 +1,9 @@
+//! The handlers, one file for each noun.
+
+pub(crate) mod admin;
+pub(crate) mod capabilities;
+pub(crate) mod health;
+pub(crate) mod invoke;
+pub(crate) mod observe;
+pub(crate) mod skills;
+pub(crate) mod stream;

@@ -1,0 +1,104 @@
+//! What the door stands on: the collaborators it is given, and its bounds. Holds no
+//! socket; those are arguments of [`crate::serve`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use claw_core::errors::Fault;
+use claw_core::pipeline::Doors;
+use claw_core::ports::{Capabilities, Identity, Skills};
+
+/// Everything that the HTTP door needs.
+pub struct Gateway {
+    /// Where every call goes.
+    pub doors: Arc<Doors>,
+    /// What is live, for listings.
+    pub skills: Arc<dyn Skills>,
+    /// What this host can do itself, for listings.
+    pub capabilities: Arc<dyn Capabilities>,
+    /// Who may call.
+    pub identity: Arc<dyn Identity>,
+    /// What an operator may ask of the process behind the door.
+    pub operations: Arc<dyn Operations>,
+    /// Bounds.
+    pub settings: Settings,
+}
+
+/// The process behind the door.
+#[async_trait]
+pub trait Operations: Send + Sync {
+    /// It can serve calls now. Asked by `/readyz`, so it must not wait.
+    fn ready(&self) -> bool;
+
+    /// Reads the configuration again and reports what changed, as one JSON object.
+    ///
+    /// # Errors
+    /// What keeps the old one live.
+    async fn reload(&self) -> Result<serde_json::Value, Fault>;
+}
+
+/// The bounds of the door.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Authorities that a `Host` may name beside the listener's own, port included where
+    /// it is not the scheme's: `claw.internal:7077`.
+    pub allowed_hosts: Vec<String>,
+    /// Origins that may call: `https://claw.internal`. No CORS header is ever sent, so this
+    /// serves pages that a proxy puts under the gateway's own origin.
+    pub allowed_origins: Vec<String>,
+    /// The largest request body, in bytes.
+    pub body_limit_bytes: usize,
+    /// How long a call may take where its caller does not say; `None` leaves it to the target.
+    pub default_timeout: Option<Duration>,
+    /// The longest time that a caller can ask for.
+    pub max_timeout: Duration,
+    /// How long a connection may take to send a request's head, idle time included.
+    pub header_timeout: Duration,
+    /// How long a request's body may take to arrive.
+    pub body_timeout: Duration,
+    /// How long a caller may take no byte of an answer before it is hung up on.
+    pub write_timeout: Duration,
+    /// How long calls may go on after the shutdown began.
+    pub drain_timeout: Duration,
+    /// How often a silent event stream says that it is alive.
+    pub heartbeat: Duration,
+    /// Connections at once; more are turned away with 503.
+    pub max_connections: usize,
+    /// How many wrong credentials one address may present.
+    pub auth_failures: FailureLimit,
+    /// The version that metrics and the API description name.
+    pub version: String,
+}
+
+/// A token bucket of wrong credentials.
+#[derive(Clone, Copy, Debug)]
+pub struct FailureLimit {
+    /// How many at once.
+    pub burst: u32,
+    /// How many more every second.
+    pub per_second: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            allowed_hosts: Vec::new(),
+            allowed_origins: Vec::new(),
+            body_limit_bytes: 4 << 20,
+            default_timeout: None,
+            max_timeout: Duration::from_secs(3_600),
+            header_timeout: Duration::from_secs(30),
+            body_timeout: Duration::from_secs(30),
+            write_timeout: Duration::from_secs(30),
+            drain_timeout: Duration::from_secs(10),
+            heartbeat: Duration::from_secs(15),
+            max_connections: 1_024,
+            auth_failures: FailureLimit {
+                burst: 20,
+                per_second: 1,
+            },
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
+}
