@@ -43,6 +43,12 @@ fn act(input: &Input, context: &Context) -> Result<Value, Error> {
         "loop" => loop {
             black_box(count);
         },
+        "progress-loop" => {
+            progress("looping", None)?;
+            loop {
+                black_box(count);
+            }
+        }
         "memory" => {
             let mut kept: Vec<Vec<u8>> = Vec::new();
             loop {
