@@ -178,3 +178,69 @@ async fn what_the_gateway_says_of_itself() {
     let skill = gateway.get("/v1/skills/echo").await;
     assert_eq!(skill.status, 200, "{skill:?}");
 }
+
+/// A provider that answers as it is asked to, and repeats the key that it was given.
+async fn upstream() -> String {
+    use axum::extract::Json;
+    use axum::http::{HeaderMap, StatusCode};
+    use axum::response::IntoResponse as _;
+    let answer = async |headers: HeaderMap, Json(body): Json<Value>| {
+        let key = headers["authorization"].to_str().unwrap_or_default().to_owned();
+        let asked = body["messages"].to_string();
+        let failure = |status: StatusCode, words: &str| {
+            let body = json!({ "error": { "message": format!("{words}: {key}"), "type": "invalid_request_error" } });
+            (status, [("retry-after", "0")], Json(body)).into_response()
+        };
+        if asked.contains("refuse") {
+            return failure(StatusCode::UNAUTHORIZED, "incorrect API key");
+        }
+        if asked.contains("too many") {
+            return failure(StatusCode::TOO_MANY_REQUESTS, "slow down");
+        }
+        if asked.contains("break") {
+            return failure(StatusCode::INTERNAL_SERVER_ERROR, "broken");
+        }
+        Json(json!({
+            "id": "x", "object": "chat.completion", "model": "served-model",
+            "choices": [{ "index": 0, "message": { "role": "assistant", "content": "said upstream" }, "finish_reason": "stop" }],
+            "usage": { "prompt_tokens": 7, "completion_tokens": 2, "total_tokens": 9 },
+        }))
+        .into_response()
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let router = axum::Router::new().route("/v1/chat/completions", axum::routing::post(answer));
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    format!("http://{address}/v1")
+}
+
+#[tokio::test]
+async fn a_real_provider_answers_and_its_key_goes_nowhere_else() {
+    let base_url = upstream().await;
+    let gateway = TestGateway::prepared(&["hostile"], |home| {
+        let models = format!("models:\n  general: {{provider: openai, base_url: \"{base_url}\", model: gpt, use_for: [drafting]}}\n");
+        std::fs::write(home.join("models.yaml"), models).unwrap();
+    })
+    .await;
+    let ask = async |prompt: &str| {
+        let body = json!({ "skill": "llm.inference", "payload": { "prompt": prompt, "use": "drafting" } });
+        gateway.send(gateway.request(Method::POST, "/v1/invoke").json(&body)).await
+    };
+    let answer = ask("hello").await;
+    assert_eq!((&answer.body["output"]["text"], &answer.body["offline"]), (&json!("said upstream"), &json!(false)), "{answer:?}");
+    let tail = gateway.claw(&["audit", "query", "--skill", "llm.inference", "--json"]);
+    assert!(tail.out.contains("served-model") && tail.out.contains("\"input_tokens\":7"), "{}", tail.out);
+    // An unknown price is unknown, never nothing.
+    assert!(tail.out.contains("\"cost_nanousd\":null"), "{}", tail.out);
+    for (prompt, code, status) in [("refuse", "model.auth", 502), ("too many", "model.rate_limited", 429), ("break", "model.unavailable", 503)] {
+        let answer = ask(prompt).await;
+        assert_eq!((answer.code(), answer.status), (code, status), "{answer:?}");
+    }
+    // The same through a sandbox: the guest, its journal and its caller see no key.
+    let answer = gateway.invoke("hostile", json!({ "mode": "stream", "text": "refuse" })).await;
+    assert_eq!(answer.code(), "model.auth", "{answer:?}");
+    for id in tail.out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["id"].clone()) {
+        let shown = gateway.claw(&["audit", "show", id.as_str().unwrap()]);
+        assert!(!shown.out.contains(crate::support::gateway::CANARY), "{}", shown.out);
+    }
+}

@@ -49,6 +49,36 @@ async fn every_attack_ends_with_its_own_code_while_a_neighbour_is_answered() {
     }
 }
 
+/// The component with every table of every core module in it this large from the start.
+fn with_tables_of(component: &[u8], elements: u64) -> Vec<u8> {
+    use wasm_encoder::reencode::utils::table_type;
+    use wasm_encoder::reencode::{Error, Reencode, ReencodeComponent};
+    struct Large(u64);
+    impl Reencode for Large {
+        type Error = std::convert::Infallible;
+
+        fn table_type(&mut self, mut table: wasmparser::TableType) -> Result<wasm_encoder::TableType, Error> {
+            table.initial = self.0;
+            table.maximum = table.maximum.map(|maximum| maximum.max(self.0));
+            table_type(self, table)
+        }
+    }
+    impl ReencodeComponent for Large {}
+    let mut out = wasm_encoder::Component::new();
+    Large(elements).parse_component(&mut out, wasmparser::Parser::new(0), component).unwrap();
+    out.finish()
+}
+
+#[tokio::test]
+async fn a_table_bomb_ends_with_its_own_code() {
+    // Each table fits a place of the pool; together they are more than an instance may have.
+    let bytes = with_tables_of(&crate::support::guests::component("echo"), 15_000);
+    let gateway = TestGateway::prepared(&["hostile"], |home| std::fs::write(home.join("skills/echo.wasm"), bytes).unwrap()).await;
+    let answer = gateway.invoke("echo", json!({})).await;
+    assert_eq!(answer.code(), "limit.table", "{answer:?}");
+    assert_eq!(gateway.invoke("hostile", json!({ "mode": "ok" })).await.status, 200);
+}
+
 #[tokio::test]
 async fn an_endless_loop_ends_at_its_deadline_while_neighbours_are_answered() {
     let gateway = gateway().await;
