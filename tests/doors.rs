@@ -142,6 +142,26 @@ async fn one_idempotency_key_counts_once_across_a_restart() {
 }
 
 #[tokio::test]
+async fn what_was_made_offline_says_so_by_every_way() {
+    let gateway = TestGateway::with(&["hostile"]).await;
+    let marked = |answer: &crate::support::gateway::Answer| {
+        assert_eq!((answer.status, &answer.body["offline"]), (200, &json!(true)), "{answer:?}");
+        assert_eq!(answer.headers["claw-offline"], "true");
+    };
+    for _ in 0..2 {
+        let body = json!({ "mode": "model", "text": "general" });
+        let request = gateway
+            .request(Method::POST, "/v1/skills/hostile/invoke")
+            .header("idempotency-key", "once")
+            .json(&body);
+        marked(&gateway.send(request).await);
+    }
+    marked(&gateway.invoke("hostile", json!({ "mode": "stream", "text": "- x" })).await);
+    let body = json!({ "skill": "llm.inference", "payload": { "prompt": "x" } });
+    marked(&gateway.send(gateway.request(Method::POST, "/v1/invoke").json(&body)).await);
+}
+
+#[tokio::test]
 async fn a_broken_config_file_keeps_the_last_good_one() {
     let gateway = TestGateway::with(&["hostile"]).await;
     let models = gateway.home().join("models.yaml");
@@ -218,7 +238,8 @@ async fn upstream() -> String {
 async fn a_real_provider_answers_and_its_key_goes_nowhere_else() {
     let base_url = upstream().await;
     let gateway = TestGateway::prepared(&["hostile"], |home| {
-        let models = format!("models:\n  general: {{provider: openai, base_url: \"{base_url}\", model: gpt, use_for: [drafting]}}\n");
+        let models =
+            format!("models:\n  general: {{provider: openai, base_url: \"{base_url}\", model: gpt, use_for: [drafting]}}\n");
         std::fs::write(home.join("models.yaml"), models).unwrap();
     })
     .await;
@@ -227,19 +248,35 @@ async fn a_real_provider_answers_and_its_key_goes_nowhere_else() {
         gateway.send(gateway.request(Method::POST, "/v1/invoke").json(&body)).await
     };
     let answer = ask("hello").await;
-    assert_eq!((&answer.body["output"]["text"], &answer.body["offline"]), (&json!("said upstream"), &json!(false)), "{answer:?}");
+    assert_eq!(
+        (&answer.body["output"]["text"], &answer.body["offline"]),
+        (&json!("said upstream"), &json!(false)),
+        "{answer:?}"
+    );
     let tail = gateway.claw(&["audit", "query", "--skill", "llm.inference", "--json"]);
-    assert!(tail.out.contains("served-model") && tail.out.contains("\"input_tokens\":7"), "{}", tail.out);
+    assert!(
+        tail.out.contains("served-model") && tail.out.contains("\"input_tokens\":7"),
+        "{}",
+        tail.out
+    );
     // An unknown price is unknown, never nothing.
     assert!(tail.out.contains("\"cost_nanousd\":null"), "{}", tail.out);
-    for (prompt, code, status) in [("refuse", "model.auth", 502), ("too many", "model.rate_limited", 429), ("break", "model.unavailable", 503)] {
+    for (prompt, code, status) in [
+        ("refuse", "model.auth", 502),
+        ("too many", "model.rate_limited", 429),
+        ("break", "model.unavailable", 503),
+    ] {
         let answer = ask(prompt).await;
         assert_eq!((answer.code(), answer.status), (code, status), "{answer:?}");
     }
     // The same through a sandbox: the guest, its journal and its caller see no key.
     let answer = gateway.invoke("hostile", json!({ "mode": "stream", "text": "refuse" })).await;
     assert_eq!(answer.code(), "model.auth", "{answer:?}");
-    for id in tail.out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["id"].clone()) {
+    for id in tail
+        .out
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["id"].clone())
+    {
         let shown = gateway.claw(&["audit", "show", id.as_str().unwrap()]);
         assert!(!shown.out.contains(crate::support::gateway::CANARY), "{}", shown.out);
     }

@@ -2,6 +2,7 @@
 //! also when the caller hangs up. Refuses to be forgotten: dropping an open entry records
 //! `abandoned`.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::errors::{Code, Fault};
 use crate::ids::InvocationId;
+use crate::journal::{Recorder, to_jsonl};
 use crate::model::Usage;
 use crate::policy::Decision;
 use crate::ports::{AuditLog, OutcomeSlot, Recorded};
@@ -169,6 +171,7 @@ pub struct OpenEntry {
     started: Instant,
     recorded: Option<Recorded>,
     slot: Option<Box<dyn OutcomeSlot>>,
+    journal: Option<(Arc<Recorder>, bool)>,
 }
 
 impl OpenEntry {
@@ -182,6 +185,7 @@ impl OpenEntry {
             started: Instant::now(),
             recorded: Some(begun.recorded),
             slot: Some(begun.slot),
+            journal: None,
         })
     }
 
@@ -200,6 +204,23 @@ impl OpenEntry {
         }
     }
 
+    /// Has the effects that `journal` collects written with the outcome, however the call
+    /// ends; `keep` says whether they themselves, or only their hash.
+    pub fn attach(&mut self, journal: Arc<Recorder>, keep: bool) {
+        self.journal = Some((journal, keep));
+    }
+
+    fn take_journal(&mut self, outcome: &mut Outcome) {
+        let Some((journal, keep)) = self.journal.take() else { return };
+        outcome.offline |= journal.offline();
+        let lines = journal.take();
+        outcome.effects = lines.len() as u64;
+        outcome.journal = Body {
+            bytes: to_jsonl(&lines).into(),
+            keep,
+        };
+    }
+
     /// Time since the entry was opened.
     pub fn elapsed_us(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
@@ -211,6 +232,7 @@ impl OpenEntry {
     /// [`Code::AuditUnavailable`], and then no byte of the answer may leave.
     pub async fn close(mut self, mut outcome: Outcome) -> Result<(), Fault> {
         outcome.latency_us = self.elapsed_us();
+        self.take_journal(&mut outcome);
         let written = self.slot.take().map(|slot| slot.finish(outcome));
         self.recorded().await?;
         match written {
@@ -225,6 +247,7 @@ impl Drop for OpenEntry {
         if let Some(slot) = self.slot.take() {
             let mut outcome = Outcome::of(Status::Abandoned);
             outcome.latency_us = self.elapsed_us();
+            self.take_journal(&mut outcome);
             drop(slot.finish(outcome));
         }
     }

@@ -14,8 +14,8 @@ use crate::errors::{Code, Fault};
 use crate::ids::InvocationId;
 use crate::model::{Completion, CompletionRequest, ModelStream};
 use crate::ports::{
-    AuditLog, Begun, Capabilities, Capability, Claim, ClaimedKey, HostCalls, Idempotency, IdempotencyKey, OutcomeSlot, Recorded,
-    Reply,
+    self, AuditLog, Begun, Capabilities, Capability, Claim, ClaimedKey, HostCalls, Idempotency, IdempotencyKey, OutcomeSlot,
+    Recorded, Reply,
 };
 
 /// A journal in memory. With `broken`, every write fails.
@@ -134,7 +134,7 @@ pub struct MemoryIdempotency {
 #[derive(Clone, Debug)]
 struct Kept {
     request: Vec<u8>,
-    answer: Option<Result<Payload, Fault>>,
+    answer: Option<Result<ports::Kept, Fault>>,
 }
 
 #[async_trait]
@@ -183,7 +183,7 @@ struct MemoryClaim {
 
 #[async_trait]
 impl ClaimedKey for MemoryClaim {
-    async fn store(self: Box<Self>, answer: &Result<Payload, Fault>) -> Result<(), Fault> {
+    async fn store(self: Box<Self>, answer: &Result<ports::Kept, Fault>) -> Result<(), Fault> {
         if let Some(kept) = self.keys.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&self.key) {
             kept.answer = Some(answer.clone());
         }

@@ -246,6 +246,17 @@ impl Recorder {
         inner.lines.push(Line { at_us, effect });
     }
 
+    /// Says that something in here was made by the offline provider.
+    pub fn mark_offline(&self) {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).offline = true;
+    }
+
+    /// Nothing has happened yet.
+    pub fn is_empty(&self) -> bool {
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.lines.is_empty() && inner.dropped == 0
+    }
+
     /// Some answer in here was made by the offline provider.
     pub fn offline(&self) -> bool {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner).offline

@@ -174,6 +174,8 @@ pub struct ModelRoute {
     pub model: String,
     /// The provider is marked local: what it is sent stays on machines of the operator.
     pub local: bool,
+    /// It is the offline provider, no language model.
+    pub offline: bool,
 }
 
 /// A model's answer.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use futures::future::BoxFuture;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use crate::audit::{Intent, Outcome};
@@ -74,13 +74,22 @@ pub struct IdempotencyKey {
     pub key: String,
 }
 
+/// An answer as it is kept for later calls with the same key.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Kept {
+    /// The answer.
+    pub payload: Payload,
+    /// Some of it was made by the offline provider.
+    pub offline: bool,
+}
+
 /// What is known of a key.
 pub enum Claim {
     /// Nothing: the call is ours to make. Dropping the slot without storing forgets the
     /// key only where the call certainly had no effects (`release`).
     Fresh(Box<dyn ClaimedKey>),
     /// The same request was answered before.
-    Stored(Result<Payload, Fault>),
+    Stored(Result<Kept, Fault>),
     /// [`crate::errors::Code::IdempotencyMismatch`], `IdempotencyInFlight` or
     /// `IdempotencyMayHaveExecuted`.
     Refused(Fault),
@@ -93,7 +102,7 @@ pub trait ClaimedKey: Send {
     ///
     /// # Errors
     /// The store cannot be written.
-    async fn store(self: Box<Self>, answer: &Result<Payload, Fault>) -> Result<(), Fault>;
+    async fn store(self: Box<Self>, answer: &Result<Kept, Fault>) -> Result<(), Fault>;
     /// Forgets the key: the call was refused before it did anything.
     async fn release(self: Box<Self>);
 }

@@ -3,9 +3,11 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::body;
 use crate::failures::Failures;
 use crate::gateway::Gateway;
 use crate::metrics::Metrics;
@@ -17,6 +19,8 @@ pub(crate) struct App {
     pub(crate) hosts: Vec<String>,
     pub(crate) metrics: Metrics,
     pub(crate) failures: Failures,
+    /// Room for request bodies, in units of [`body::UNIT`].
+    pub(crate) bodies: Arc<Semaphore>,
     /// The shutdown has begun: nothing new is accepted.
     pub(crate) stopping: CancellationToken,
     /// The bound of the shutdown has passed: what still runs is dropped.
@@ -34,6 +38,7 @@ impl App {
             hosts: hosts(&gateway.settings.allowed_hosts, local),
             metrics: Metrics::new(&gateway.settings.version),
             failures: Failures::new(gateway.settings.auth_failures),
+            bodies: Arc::new(Semaphore::new(gateway.settings.bodies_in_flight_bytes / body::UNIT)),
             stopping: CancellationToken::new(),
             dropped: CancellationToken::new(),
             tasks: TaskTracker::new(),

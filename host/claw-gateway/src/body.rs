@@ -4,22 +4,46 @@
 use axum::body::{Body, Bytes};
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use claw_core::errors::{Code, Fault};
 use http_body_util::BodyExt as _;
 use serde_json::Value;
+use tokio::sync::OwnedSemaphorePermit;
 
+use crate::app::App;
 use crate::gateway::Settings;
 use crate::problem::{HttpCode, Refusal};
 
-/// The whole body as JSON.
-pub(crate) async fn json(settings: &Settings, headers: &HeaderMap, body: Body) -> Result<Value, Refusal> {
-    match optional_json(settings, headers, body).await? {
-        Some(value) => Ok(value),
+/// What one permit for request bodies stands for, in bytes.
+pub(crate) const UNIT: usize = 16 << 10;
+
+/// Room for a body, given back when its call is over.
+pub(crate) type Room = OwnedSemaphorePermit;
+
+/// The whole body as JSON, and the room that it takes while its call runs.
+pub(crate) async fn json(app: &App, headers: &HeaderMap, body: Body) -> Result<(Value, Room), Refusal> {
+    let settings = &app.gateway.settings;
+    let bytes = bytes(settings, headers, body).await?;
+    let units = bytes.len().div_ceil(UNIT).max(1);
+    let room = app
+        .bodies
+        .clone()
+        .try_acquire_many_owned(u32::try_from(units).unwrap_or(u32::MAX));
+    let room = room.map_err(|_| {
+        let fault = Fault::new(Code::Overloaded, "too many requests are being worked on");
+        Refusal::fault(fault.retry_after_ms(1_000))
+    })?;
+    match parse(headers, &bytes)? {
+        Some(value) => Ok((value, room)),
         None => Err(Refusal::new(HttpCode::MalformedJson, "the body is empty").hint("send a JSON object, `{}` at least")),
     }
 }
 
 /// The whole body as JSON, or nothing where it is empty.
 pub(crate) async fn optional_json(settings: &Settings, headers: &HeaderMap, body: Body) -> Result<Option<Value>, Refusal> {
+    parse(headers, &bytes(settings, headers, body).await?)
+}
+
+async fn bytes(settings: &Settings, headers: &HeaderMap, body: Body) -> Result<Bytes, Refusal> {
     let declared = headers.get(CONTENT_TYPE);
     if declared.is_some_and(|kind| !kind.to_str().is_ok_and(is_json)) {
         return Err(not_json("the body is declared as something else than JSON"));
@@ -37,20 +61,23 @@ pub(crate) async fn optional_json(settings: &Settings, headers: &HeaderMap, body
         return Err(too_large(settings));
     }
     let collected = tokio::time::timeout(settings.body_timeout, collect(settings, body)).await;
-    let bytes = collected.map_err(|_| {
+    collected.map_err(|_| {
         let seconds = settings.body_timeout.as_secs_f64();
         Refusal::new(
             HttpCode::RequestTimeout,
             format!("the body did not arrive within {seconds} s"),
         )
-    })??;
+    })?
+}
+
+fn parse(headers: &HeaderMap, bytes: &[u8]) -> Result<Option<Value>, Refusal> {
     if bytes.is_empty() {
         return Ok(None);
     }
-    if declared.is_none() {
+    if !headers.contains_key(CONTENT_TYPE) {
         return Err(not_json("the request has no `content-type`"));
     }
-    let parsed = serde_json::from_slice(&bytes);
+    let parsed = serde_json::from_slice(bytes);
     parsed
         .map(Some)
         .map_err(|error| Refusal::new(HttpCode::MalformedJson, format!("the body is not JSON: {error}")))

@@ -230,6 +230,7 @@ fn route(live: &Live) -> ModelRoute {
         provider: live.entry.provider.as_str().to_owned(),
         model: live.entry.model.clone(),
         local: live.entry.local,
+        offline: live.entry.provider == Provider::Offline,
     }
 }
 

@@ -9,10 +9,9 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use claw_core::capability::Payload;
 use claw_core::errors::{Code, Fault};
 use claw_core::journal::Answer;
-use claw_core::ports::{Claim, ClaimedKey, Idempotency, IdempotencyKey};
+use claw_core::ports::{Claim, ClaimedKey, Idempotency, IdempotencyKey, Kept};
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout_at;
 
@@ -112,9 +111,9 @@ impl IdempotencyStore {
             .map_err(|_| unusable())
     }
 
-    fn read(&self, id: &Id, sealed: &[u8]) -> Result<Result<Payload, Fault>, Fault> {
+    fn read(&self, id: &Id, sealed: &[u8]) -> Result<Result<Kept, Fault>, Fault> {
         let bytes = self.sealer.open(id, sealed).ok_or_else(unusable)?;
-        let answer: Answer<Payload> = serde_json::from_slice(&bytes).map_err(|_| unusable())?;
+        let answer: Answer<Kept> = serde_json::from_slice(&bytes).map_err(|_| unusable())?;
         Ok(answer.into_result())
     }
 }
@@ -180,7 +179,7 @@ struct Key {
 impl ClaimedKey for Key {
     /// Failed answers are kept too. A call that was refused before it did anything is to be
     /// released instead.
-    async fn store(self: Box<Self>, answer: &Result<Payload, Fault>) -> Result<(), Fault> {
+    async fn store(self: Box<Self>, answer: &Result<Kept, Fault>) -> Result<(), Fault> {
         let Key {
             held,
             sealer,

@@ -75,6 +75,11 @@ impl Completer {
         }
     }
 
+    /// The offline provider would answer this use now.
+    pub fn is_offline(&self, use_name: &str) -> bool {
+        self.models.route(use_name).is_ok_and(|route| route.offline)
+    }
+
     /// One completion, whole.
     ///
     /// # Errors
@@ -159,7 +164,10 @@ impl Completer {
             },
             Err(fault) => Outcome::failed(fault),
         };
-        outcome.response = Body { keep, ..Body::default() };
+        outcome.response = Body {
+            bytes: embedded(&result),
+            keep,
+        };
         entry.close(outcome).await?;
         result
     }
@@ -243,6 +251,11 @@ fn outcome(result: &Result<Completion, Fault>, keep: bool) -> Outcome {
         },
         Err(fault) => Outcome::failed(fault),
     }
+}
+
+fn embedded(result: &Result<Embeddings, Fault>) -> bytes::Bytes {
+    let done = result.as_ref().ok();
+    done.and_then(|done| serde_json::to_vec(done).ok()).unwrap_or_default().into()
 }
 
 struct Audited {

@@ -7,7 +7,10 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use futures::StreamExt as _;
+use serde_json::json;
 
+use super::complete::CAPABILITY as INFERENCE;
+use super::invoke::inference_request;
 use super::{Complete, Doors, Invocation};
 use crate::capability::{Payload, Target};
 use crate::errors::{Code, Fault};
@@ -67,6 +70,34 @@ impl Imports {
         check(&self.skill, (granted, missing), name, (word, flag, key))
     }
 
+    /// The same; a refusal is put on record as the call that it was.
+    async fn checked(&self, kind: Kind, name: &str, id: InvocationId) -> Result<(), Fault> {
+        let Err(fault) = self.check(kind, name) else { return Ok(()) };
+        let shown = || name.chars().take(128).collect();
+        let (target, input) = match kind {
+            Kind::Model => (INFERENCE.to_owned(), json!({ "use": shown() as String })),
+            Kind::Capability => (shown(), json!({})),
+        };
+        let call = self.child(id, Target::Capability(target), Payload::Json(input));
+        Err(self.doors.invoker().refuse(call, fault).await)
+    }
+
+    fn child(&self, id: InvocationId, target: Target, input: Payload) -> Invocation {
+        Invocation {
+            id,
+            parent: Some(self.parent),
+            trace: self.trace.child(),
+            caller: self.caller.clone(),
+            skill: Some(self.skill.clone()),
+            depth: self.depth,
+            target,
+            input,
+            deadline: Some(self.deadline),
+            idempotency_key: None,
+            events: None,
+        }
+    }
+
     fn call(&self, use_name: &str) -> Complete {
         Complete {
             id: InvocationId::generate(),
@@ -105,7 +136,7 @@ impl HostCalls for Imports {
     async fn complete(&self, use_name: &str, request: CompletionRequest) -> Result<(Completion, InvocationId), Fault> {
         let call = self.call(use_name);
         let size = request_bytes(&request).len();
-        let result = match self.check(Kind::Model, use_name) {
+        let result = match self.checked(Kind::Model, use_name, call.id).await {
             Ok(()) => self
                 .doors
                 .completer
@@ -133,41 +164,34 @@ impl HostCalls for Imports {
     async fn complete_stream(&self, use_name: &str, request: CompletionRequest) -> Result<(ModelStream, InvocationId), Fault> {
         let call = self.call(use_name);
         let size = request_bytes(&request).len();
-        let begun = match self.check(Kind::Model, use_name) {
+        let begun = match self.checked(Kind::Model, use_name, call.id).await {
             Ok(()) => self.doors.completer.stream(&call, request.clone()).await,
             Err(fault) => Err(fault),
         };
-        let (journal, use_name, id) = (self.journal.clone(), use_name.to_owned(), call.id);
-        // Called at the first end of the stream, and never again.
-        let mut pending = Some((use_name, request));
-        let mut record = move |answer: Answer<Completion>, more: usize| {
-            if let Some((use_name, request)) = pending.take() {
-                journal.push(
-                    Effect::Model {
-                        use_name,
-                        request,
-                        stream: true,
-                        answer,
-                        entry: Some(id),
-                    },
-                    size + more,
-                );
-            }
+        let mut seen = Seen {
+            journal: self.journal.clone(),
+            pending: Some((use_name.to_owned(), request)),
+            id: call.id,
+            size,
         };
         match begun {
             Ok(inner) => {
-                let seen = inner.inspect(move |item| match item {
+                if self.doors.completer.is_offline(use_name) {
+                    // Also where the skill does not read to the end.
+                    self.journal.mark_offline();
+                }
+                let stream = inner.inspect(move |item| match item {
                     Ok(ModelEvent::Done(done)) => {
                         let more = done.message.joined_text().len();
-                        record(Answer::Ok((**done).clone()), more);
+                        seen.record(Answer::Ok((**done).clone()), more);
                     }
-                    Err(fault) => record(Answer::Err(fault.clone()), 0),
+                    Err(fault) => seen.record(Answer::Err(fault.clone()), 0),
                     Ok(ModelEvent::TextDelta(_) | ModelEvent::ToolCall(_)) => {}
                 });
-                Ok((Box::pin(seen), id))
+                Ok((Box::pin(stream), call.id))
             }
             Err(fault) => {
-                record(Answer::Err(fault.clone()), 0);
+                seen.record(Answer::Err(fault.clone()), 0);
                 Err(fault)
             }
         }
@@ -176,13 +200,13 @@ impl HostCalls for Imports {
     async fn embed(&self, use_name: &str, texts: Vec<String>) -> Result<Vec<Vec<f32>>, Fault> {
         let call = self.call(use_name);
         let size = texts.iter().map(String::len).sum::<usize>();
-        let result = match self.check(Kind::Model, use_name) {
-            Ok(()) => self
-                .doors
-                .completer
-                .embed(&call, texts.clone())
-                .await
-                .map(|done| done.vectors),
+        let result = match self.checked(Kind::Model, use_name, call.id).await {
+            Ok(()) => self.doors.completer.embed(&call, texts.clone()).await.map(|done| {
+                if done.offline {
+                    self.journal.mark_offline();
+                }
+                done.vectors
+            }),
             Err(fault) => Err(fault),
         };
         let size = size + result.as_ref().map_or(0, |vectors| vectors.iter().map(|v| v.len() * 4).sum());
@@ -203,7 +227,7 @@ impl HostCalls for Imports {
         let started = Instant::now();
         let id = InvocationId::generate();
         let size = input.to_bytes().len();
-        let result = match self.check(Kind::Capability, capability) {
+        let result = match self.checked(Kind::Capability, capability, id).await {
             Ok(()) => self.pass_on(id, capability, input.clone()).await,
             Err(fault) => Err(fault),
         };
@@ -229,25 +253,52 @@ impl HostCalls for Imports {
 
 impl Imports {
     async fn pass_on(&self, id: InvocationId, capability: &str, input: Payload) -> Result<Payload, Fault> {
+        if capability == INFERENCE {
+            // By this way too a skill names no model but through its uses.
+            let (use_name, _) = inference_request(&input)?;
+            self.checked(Kind::Model, &use_name, id).await?;
+        }
         let target: Target = capability
             .parse()
             .map_err(|error| Fault::new(Code::InvalidInput, format!("{error}")))?;
-        let invocation = Invocation {
-            id,
-            parent: Some(self.parent),
-            trace: self.trace.child(),
-            caller: self.caller.clone(),
-            skill: Some(self.skill.clone()),
-            depth: self.depth,
-            target,
-            input,
-            deadline: Some(self.deadline),
-            idempotency_key: None,
-            events: None,
-        };
         // A skill that invokes a skill would make a future that holds itself: boxed here.
-        Box::pin(self.doors.invoker().invoke(invocation))
-            .await
-            .map(|output| output.payload)
+        let output = Box::pin(self.doors.invoker().invoke(self.child(id, target, input))).await?;
+        if output.offline {
+            self.journal.mark_offline();
+        }
+        Ok(output.payload)
+    }
+}
+
+/// A streamed call on its way into the journal: recorded at its first end, and if the skill
+/// drops it before that, as cancelled.
+struct Seen {
+    journal: Arc<Recorder>,
+    pending: Option<(String, CompletionRequest)>,
+    id: InvocationId,
+    size: usize,
+}
+
+impl Seen {
+    fn record(&mut self, answer: Answer<Completion>, more: usize) {
+        if let Some((use_name, request)) = self.pending.take() {
+            let effect = Effect::Model {
+                use_name,
+                request,
+                stream: true,
+                answer,
+                entry: Some(self.id),
+            };
+            self.journal.push(effect, self.size + more);
+        }
+    }
+}
+
+impl Drop for Seen {
+    fn drop(&mut self) {
+        self.record(
+            Answer::Err(Fault::new(Code::Cancelled, "the skill did not read the answer to its end")),
+            0,
+        );
     }
 }

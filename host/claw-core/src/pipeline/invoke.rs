@@ -13,14 +13,15 @@ use super::{Complete, Completer, Imports};
 use crate::audit::{Body, Intent, Level, OpenEntry, Outcome, Status};
 use crate::capability::{Payload, SkillRef, Target};
 use crate::errors::{Code, Fault};
+use crate::grants::Access;
 use crate::ids::{InvocationId, TraceParent};
-use crate::journal::{Recorder, to_jsonl};
+use crate::journal::Recorder;
 use crate::manifest::Violation;
 use crate::model::{CompletionRequest, Message, Role};
 use crate::policy::{Permit, Policy, Question};
 use crate::ports::{
-    AuditLog, Capabilities, Capability, CapabilityCall, Claim, Effects, Idempotency, IdempotencyKey, LiveSkill, OutputEvent, Run,
-    Skills, World,
+    AuditLog, Capabilities, Capability, CapabilityCall, Claim, Effects, Idempotency, IdempotencyKey, Kept, LiveSkill,
+    OutputEvent, Run, Skills, World,
 };
 
 /// One call of a capability by a caller.
@@ -127,12 +128,11 @@ impl Found {
     }
 }
 
-/// What an answered call leaves for its entry.
-#[derive(Default)]
+/// What a call leaves for its entry and its answer.
 struct Trail {
-    journal: Vec<u8>,
-    effects: u64,
-    offline: bool,
+    /// Its effects. Empty until something of it was done.
+    journal: Arc<Recorder>,
+    /// It is a stored answer.
     replayed: bool,
 }
 
@@ -147,6 +147,18 @@ impl OpenDoor<'_> {
             return text.parse().map_err(bad);
         }
         text.parse::<SkillRef>().map(Target::Skill).map_err(bad)
+    }
+
+    /// Puts on record a call that was refused before it came to the door, and gives the refusal
+    /// back.
+    pub(super) async fn refuse(&self, call: Invocation, fault: Fault) -> Fault {
+        let policy = self.invoker.policy.load_full();
+        let decided = Err(fault.clone());
+        let written = match OpenEntry::open(&*self.invoker.audit, intent(&call, &policy, &decided, self.invoker.level)) {
+            Ok(entry) => entry.close(Outcome::failed(&fault)).await,
+            Err(unavailable) => Err(unavailable),
+        };
+        written.err().unwrap_or(fault)
     }
 
     /// One invocation.
@@ -169,13 +181,18 @@ impl OpenDoor<'_> {
             Ok((policy.permit(&question)?, found))
         });
         let mut entry = OpenEntry::open(&*self.invoker.audit, intent(&call, &policy, &decided, self.invoker.level))?;
-        let mut trail = Trail::default();
+        let mut trail = Trail {
+            journal: Arc::new(Recorder::new()),
+            replayed: false,
+        };
+        if matches!(decided, Ok((_, Found::Skill(_)))) {
+            entry.attach(trail.journal.clone(), policy.keep_bodies());
+        }
         let result = match decided {
             Ok((permit, found)) => self.run(&call, permit, &found, &mut entry, &mut trail).await,
             Err(fault) => Err(fault),
         };
-        let outcome = self.outcome(&result, &mut trail, policy.keep_bodies());
-        entry.close(outcome).await?;
+        entry.close(outcome(&result, &trail, policy.keep_bodies())).await?;
         result
     }
 
@@ -207,45 +224,37 @@ impl OpenDoor<'_> {
         if let Found::Skill(skill) = found {
             check_input(skill, &call.input)?;
         }
+        let answer = |kept: Kept, replayed: bool| Output {
+            id: call.id,
+            ran: ran.clone(),
+            payload: kept.payload,
+            offline: kept.offline,
+            replayed,
+        };
         let Some(key) = &call.idempotency_key else {
-            let payload = self.dispatch(call, &permit, found, deadline, entry, trail).await?;
-            return Ok(Output {
-                id: call.id,
-                ran,
-                payload,
-                offline: trail.offline,
-                replayed: false,
-            });
+            let kept = self.dispatch(call, &permit, found, deadline, entry, trail).await?;
+            return Ok(answer(kept, false));
         };
         let key = IdempotencyKey {
             caller: call.caller.clone(),
             target: ran.clone(),
             key: key.clone(),
         };
+        // A key is claimed only for a call that is on record.
+        entry.recorded().await?;
         match self.invoker.idempotency.claim(key, &call.input.to_bytes(), deadline).await? {
             Claim::Fresh(claimed) => {
                 let result = self.dispatch(call, &permit, found, deadline, entry, trail).await;
                 match &result {
-                    Err(fault) if fault.code == Code::Overloaded => claimed.release().await,
+                    // Turned away before anything of it was done; later, it may have had effects.
+                    Err(fault) if fault.code == Code::Overloaded && trail.journal.is_empty() => claimed.release().await,
                     Ok(_) | Err(_) => claimed.store(&result).await?,
                 }
-                result.map(|payload| Output {
-                    id: call.id,
-                    ran,
-                    payload,
-                    offline: trail.offline,
-                    replayed: false,
-                })
+                result.map(|kept| answer(kept, false))
             }
-            Claim::Stored(answer) => {
+            Claim::Stored(kept) => {
                 trail.replayed = true;
-                answer.map(|payload| Output {
-                    id: call.id,
-                    ran,
-                    payload,
-                    offline: false,
-                    replayed: true,
-                })
+                kept.map(|kept| answer(kept, true))
             }
             Claim::Refused(fault) => Err(fault),
         }
@@ -259,16 +268,26 @@ impl OpenDoor<'_> {
         deadline: Instant,
         entry: &mut OpenEntry,
         trail: &mut Trail,
-    ) -> Result<Payload, Fault> {
+    ) -> Result<Kept, Fault> {
         match found {
-            Found::Skill(skill) => self.run_skill(call, permit, skill, deadline, trail).await,
+            Found::Skill(skill) => {
+                let writes = skill.grants.files.values().any(|files| files.access == Access::ReadWrite);
+                if writes || call.events.is_some() {
+                    // Its own hands reach the disk, or its words the caller, before its answer does.
+                    entry.recorded().await?;
+                }
+                let payload = self.run_skill(call, permit, skill, deadline, &trail.journal).await?;
+                let offline = trail.journal.offline();
+                Ok(Kept { payload, offline })
+            }
             Found::Capability(capability, _) => {
                 // What acts outside is on the disk before it begins.
                 entry.recorded().await?;
                 let input = call.input.clone();
-                until(deadline, capability.invoke(permit, CapabilityCall { input, deadline })).await
+                let payload = until(deadline, capability.invoke(permit, CapabilityCall { input, deadline })).await?;
+                Ok(Kept { payload, offline: false })
             }
-            Found::Inference => self.infer(call, deadline, trail).await,
+            Found::Inference => self.infer(call, deadline).await,
         }
     }
 
@@ -278,10 +297,9 @@ impl OpenDoor<'_> {
         permit: &Permit,
         skill: &LiveSkill,
         deadline: Instant,
-        trail: &mut Trail,
+        journal: &Arc<Recorder>,
     ) -> Result<Payload, Fault> {
         let facts = skill.component.facts();
-        let journal = Arc::new(Recorder::new());
         let imports = Imports {
             doors: self.doors.clone(),
             parent: call.id,
@@ -308,17 +326,12 @@ impl OpenDoor<'_> {
             events: call.events.clone(),
             world: World::Live,
         };
-        let result = skill.component.run(permit, run).await;
-        trail.offline = journal.offline();
-        let lines = journal.take();
-        trail.effects = lines.len() as u64;
-        trail.journal = to_jsonl(&lines);
-        let payload = result?;
+        let payload = skill.component.run(permit, run).await?;
         check_output(skill, &payload)?;
         Ok(payload)
     }
 
-    async fn infer(&self, call: &Invocation, deadline: Instant, trail: &mut Trail) -> Result<Payload, Fault> {
+    async fn infer(&self, call: &Invocation, deadline: Instant) -> Result<Kept, Fault> {
         let (use_name, request) = inference_request(&call.input)?;
         let complete = Complete {
             id: InvocationId::generate(),
@@ -331,37 +344,35 @@ impl OpenDoor<'_> {
             deadline,
         };
         let done = self.doors.completer.complete(&complete, request).await?.completion;
-        trail.offline = done.offline;
-        Ok(Payload::Json(json!({
+        let payload = Payload::Json(json!({
             "text": done.message.joined_text(),
             "model": done.model,
             "provider": done.provider,
             "finish": done.finish,
             "usage": done.usage,
             "offline": done.offline,
-        })))
+        }));
+        Ok(Kept {
+            payload,
+            offline: done.offline,
+        })
     }
+}
 
-    fn outcome(&self, result: &Result<Output, Fault>, trail: &mut Trail, keep: bool) -> Outcome {
-        let mut outcome = match result {
-            Ok(output) => Outcome {
-                response: Body {
-                    bytes: output.payload.to_bytes(),
-                    keep,
-                },
-                ..Outcome::of(Status::Ok)
+fn outcome(result: &Result<Output, Fault>, trail: &Trail, keep: bool) -> Outcome {
+    let mut outcome = match result {
+        Ok(output) => Outcome {
+            offline: output.offline,
+            response: Body {
+                bytes: output.payload.to_bytes(),
+                keep,
             },
-            Err(fault) => Outcome::failed(fault),
-        };
-        outcome.offline = trail.offline;
-        outcome.replayed = trail.replayed;
-        outcome.effects = trail.effects;
-        outcome.journal = Body {
-            bytes: std::mem::take(&mut trail.journal).into(),
-            keep,
-        };
-        outcome
-    }
+            ..Outcome::of(Status::Ok)
+        },
+        Err(fault) => Outcome::failed(fault),
+    };
+    outcome.replayed = trail.replayed;
+    outcome
 }
 
 fn intent(call: &Invocation, policy: &Policy, decided: &Result<(Permit, Found), Fault>, level: Level) -> Intent {
@@ -465,7 +476,7 @@ fn in_words(violations: &[Violation]) -> String {
 }
 
 /// `{prompt | messages, use? | model?, system?, max_tokens?}` as a model call.
-fn inference_request(input: &Payload) -> Result<(String, CompletionRequest), Fault> {
+pub(super) fn inference_request(input: &Payload) -> Result<(String, CompletionRequest), Fault> {
     #[derive(serde::Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Inference {

@@ -30,7 +30,7 @@ version: 1.0.0
 metadata:
   claw:
     model: [general]
-    capabilities: [\"skill:counter\"]
+    capabilities: [\"skill:counter\", llm.inference]
     inputs: [{do: string}]
     outputs: [{result: string}]
 ---
@@ -68,6 +68,14 @@ impl Component for Counter {
                 .complete("secrets", CompletionRequest::default())
                 .await
                 .map(|_| answer("got it")),
+            "infer by the side" => {
+                let input = Payload::Json(json!({ "prompt": "x", "use": "secrets" }));
+                run.host.invoke("llm.inference", input).await.map(|reply| reply.output)
+            }
+            "write and wait" => {
+                run.journal.push(crate::journal::Effect::LogCap { dropped: 7 }, 8);
+                std::future::pending().await
+            }
             "circle" => run
                 .host
                 .invoke("skill:counter", run.input.clone())
@@ -124,6 +132,7 @@ impl Models for Parrot {
                 provider: "fake".into(),
                 model: "parrot".into(),
                 local: true,
+                offline: false,
             }),
             _ => Err(Fault::new(Code::ModelNotConfigured, "no such use")),
         }
@@ -263,10 +272,16 @@ async fn every_end_of_a_call_is_in_the_journal_once() {
 #[tokio::test]
 async fn a_caller_that_hangs_up_leaves_an_abandoned_entry() {
     let house = house(true, false);
-    let mut waiting = Box::pin(house.invoke(json!({ "do": "wait" })));
+    let mut waiting = Box::pin(house.invoke(json!({ "do": "write and wait" })));
     assert!(futures::poll!(&mut waiting).is_pending());
     assert_eq!(house.statuses().first().map(|(_, status)| *status), Some(None));
     drop(waiting);
+    let entries = house.audit.entries();
+    let journal = &entries.first().unwrap().1.as_ref().unwrap().journal.bytes;
+    assert!(
+        String::from_utf8_lossy(journal).contains("log_cap"),
+        "what it did is not lost: {journal:?}"
+    );
     assert_eq!(
         house.statuses().first().map(|(_, status)| *status),
         Some(Some(Status::Abandoned))
@@ -327,10 +342,20 @@ async fn grants_are_what_exists() {
     );
     let bare = house(false, false);
     assert_eq!(bare.invoke(json!({ "do": "ask" })).await, Err(Code::GrantMissing));
+    let denied: Vec<_> = bare
+        .audit
+        .entries()
+        .into_iter()
+        .filter(|(intent, _)| intent.capability == "llm.inference")
+        .collect();
+    assert_eq!(denied.len(), 1, "a denied call is on record");
     assert!(
-        bare.statuses().iter().all(|(capability, _)| capability != "llm.inference"),
-        "a denied call never reached the door"
+        denied
+            .iter()
+            .all(|(intent, outcome)| { intent.provider.is_none() && outcome.as_ref().unwrap().code == Some(Code::GrantMissing) })
     );
+    let by_the_side = allowed.invoke(json!({ "do": "infer by the side" })).await;
+    assert_eq!(by_the_side, Err(Code::GrantUndeclared));
 }
 
 #[tokio::test]

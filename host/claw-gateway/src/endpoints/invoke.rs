@@ -21,7 +21,7 @@ use utoipa::ToSchema;
 use super::skills::reference;
 use super::stream;
 use crate::app::{App, Shared};
-use crate::body;
+use crate::body::{self, Room};
 use crate::metrics::Held;
 use crate::problem::Refusal;
 
@@ -87,8 +87,8 @@ pub(crate) async fn skill(
 ) -> Result<Response, Refusal> {
     let skill = reference(name)?;
     let asked = Asked::from_headers(&app.gateway.settings, &headers)?;
-    let input = body::json(&app.gateway.settings, &headers, body).await?;
-    call(app, caller, Target::Skill(skill), Payload::Json(input), asked).await
+    let (input, room) = body::json(&app, &headers, body).await?;
+    call(app, caller, Target::Skill(skill), Payload::Json(input), asked, room).await
 }
 
 /// Invokes a skill or a capability that the body names. Streams like the other one.
@@ -114,12 +114,19 @@ pub(crate) async fn named(
     body: Body,
 ) -> Result<Response, Refusal> {
     let asked = Asked::from_headers(&app.gateway.settings, &headers)?;
-    let body = body::json(&app.gateway.settings, &headers, body).await?;
+    let (body, room) = body::json(&app, &headers, body).await?;
     let (target, payload) = named_call(&app, body).map_err(Refusal::fault)?;
-    call(app, caller, target, payload, asked).await
+    call(app, caller, target, payload, asked, room).await
 }
 
-async fn call(app: Shared, caller: Caller, target: Target, input: Payload, asked: Asked) -> Result<Response, Refusal> {
+async fn call(
+    app: Shared,
+    caller: Caller,
+    target: Target,
+    input: Payload,
+    asked: Asked,
+    room: Room,
+) -> Result<Response, Refusal> {
     let invocation = Invocation {
         id: InvocationId::generate(),
         parent: None,
@@ -134,10 +141,11 @@ async fn call(app: Shared, caller: Caller, target: Target, input: Payload, asked
         events: None,
     };
     if asked.stream {
-        return stream::answer(app, invocation).await;
+        return stream::answer(app, invocation, room).await;
     }
     let (id, trace) = (invocation.id, invocation.trace);
     let (result, took) = run(app, invocation).await;
+    drop(room);
     let output = result.map_err(|fault| refused(fault, id, trace))?;
     let ran = HeaderValue::from_str(&output.ran);
     let offline = HeaderValue::from_static(if output.offline { "true" } else { "false" });

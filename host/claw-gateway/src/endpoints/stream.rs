@@ -18,6 +18,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::invoke::{envelope, marks, refused, run};
 use crate::app::Shared;
+use crate::body::Room;
 use crate::problem::Refusal;
 
 /// Events that wait for the reader.
@@ -25,14 +26,19 @@ const EVENTS: usize = 16;
 
 /// Answers with a stream, once there is something to say. A call that fails before that is
 /// refused with its own status, as without a stream.
-pub(super) async fn answer(app: Shared, mut invocation: Invocation) -> Result<Response, Refusal> {
+pub(super) async fn answer(app: Shared, mut invocation: Invocation, room: Room) -> Result<Response, Refusal> {
     let (sender, events) = mpsc::channel(EVENTS);
     invocation.events = Some(sender);
     let (id, trace) = (invocation.id, invocation.trace);
     let heartbeat = app.gateway.settings.heartbeat;
     // A task of its own, so that its deadline ends it while the reader does not read. The
     // handle ends it when the reader has gone.
-    let running = AbortOnDropHandle::new(app.tasks.spawn(run(app.clone(), invocation)));
+    let work = run(app.clone(), invocation);
+    let running = AbortOnDropHandle::new(app.tasks.spawn(async move {
+        let ended = work.await;
+        drop(room);
+        ended
+    }));
     let mut call = Call {
         id,
         trace,

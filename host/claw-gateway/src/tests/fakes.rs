@@ -280,6 +280,7 @@ impl Models for FakeModels {
             provider: text("offline"),
             model: text("offline"),
             local: true,
+            offline: true,
         })
     }
 

@@ -257,3 +257,29 @@ async fn one_connection_carries_many_calls() {
     assert_eq!(statuses, ["200", "200", "401", "200"]);
     door.close().await;
 }
+
+#[tokio::test]
+async fn only_so_many_bytes_of_bodies_are_worked_on_at_once() {
+    let door = Door::with(Settings {
+        bodies_in_flight_bytes: 32 << 10,
+        ..Settings::default()
+    })
+    .await;
+    // The first takes one of two places until it is told to go on; the second needs both.
+    let nothing = json!({});
+    let waiting = door.invoke("wait", &nothing);
+    let meanwhile = async {
+        door.signals.waiting.notified().await;
+        let large = json!({"text": "x".repeat(20 << 10)});
+        let refused = door.invoke("echo", &large).await;
+        refused.is_problem(503, "overloaded");
+        assert!(!refused.header("retry-after").is_empty());
+        assert_eq!(door.invoke("echo", &json!({})).await.status, 200);
+        door.signals.go_on.notify_one();
+        large
+    };
+    let (waited, large) = tokio::join!(waiting, meanwhile);
+    assert_eq!(waited.status, 200);
+    assert_eq!(door.invoke("echo", &large).await.status, 200, "room is given back");
+    door.close().await;
+}

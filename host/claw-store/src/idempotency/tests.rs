@@ -1,5 +1,6 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
+use claw_core::capability::Payload;
 use std::path::PathBuf;
 
 use futures::FutureExt as _;
@@ -44,8 +45,12 @@ fn soon() -> Instant {
     Instant::now() + Duration::from_secs(30)
 }
 
-fn text(text: &str) -> Result<Payload, Fault> {
-    Ok(Payload::Text(text.to_owned()))
+fn kept(payload: Payload) -> Result<Kept, Fault> {
+    Ok(Kept { payload, offline: false })
+}
+
+fn text(text: &str) -> Result<Kept, Fault> {
+    kept(Payload::Text(text.to_owned()))
 }
 
 async fn fresh(store: &IdempotencyStore, name: &str) -> Box<dyn ClaimedKey> {
@@ -56,7 +61,7 @@ async fn fresh(store: &IdempotencyStore, name: &str) -> Box<dyn ClaimedKey> {
     }
 }
 
-async fn stored(store: &IdempotencyStore, name: &str) -> Result<Payload, Fault> {
+async fn stored(store: &IdempotencyStore, name: &str) -> Result<Kept, Fault> {
     match store.claim(key(name), b"request", soon()).await.unwrap() {
         Claim::Stored(answer) => answer,
         Claim::Fresh(_) => unreachable!("fresh"),
@@ -76,7 +81,11 @@ async fn refused(store: &IdempotencyStore, key: IdempotencyKey, request: &[u8], 
 async fn an_answer_is_kept_over_restarts_for_the_same_request_only() {
     let home = Home::new();
     let store = home.open();
-    let answer = Ok(Payload::Json(serde_json::json!({"b": [1, 2.5, null], "a": "ü"})));
+    let json = Payload::Json(serde_json::json!({"b": [1, 2.5, null], "a": "ü"}));
+    let answer = Ok(Kept {
+        payload: json,
+        offline: true,
+    });
     fresh(&store, "k").await.store(&answer).await.unwrap();
     assert_eq!(stored(&store, "k").await, answer);
     store.close();
@@ -113,7 +122,7 @@ async fn failures_and_bytes_are_answers_too() {
     let fault = Fault::new(Code::SkillError, "no such repository")
         .hint("look")
         .details(serde_json::json!({"code": "x"}));
-    let bytes = Ok(Payload::Bytes {
+    let bytes = kept(Payload::Bytes {
         mime: "image/png".to_owned(),
         data: vec![0, 255].into(),
     });
