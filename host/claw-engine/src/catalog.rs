@@ -10,7 +10,7 @@ use claw_core::capability::SkillRef;
 use claw_core::errors::{Code, Fault};
 use claw_core::grants::GrantBook;
 use claw_core::manifest::Version;
-use claw_core::ports::{Component as _, LiveSkill, SkillState, SkillStatus, Skills};
+use claw_core::ports::{Component as _, LiveSkill, SkillFacts, SkillState, SkillStatus, Skills};
 
 use crate::component::Loaded;
 
@@ -36,8 +36,39 @@ struct Books {
     grants: Arc<GrantBook>,
     /// By the file's name.
     deployed: BTreeMap<String, Deployed>,
-    /// By the file's name: why it was refused.
-    refused: BTreeMap<String, String>,
+    /// By the file's name.
+    refused: BTreeMap<String, Refusal>,
+}
+
+/// Why a file is not live.
+#[derive(PartialEq)]
+struct Refusal {
+    reason: String,
+    /// What it would be live as, were that not taken.
+    waits_for: Option<Place>,
+}
+
+/// A name and version, for one code.
+#[derive(PartialEq)]
+struct Place {
+    name: String,
+    version: Version,
+    sha256: String,
+}
+
+impl Place {
+    fn of(facts: &SkillFacts) -> Self {
+        Place {
+            name: facts.manifest.name.clone(),
+            version: facts.manifest.version.clone(),
+            sha256: facts.sha256.clone(),
+        }
+    }
+
+    /// Other code is live here.
+    fn is_taken_by(&self, other: &SkillFacts) -> bool {
+        other.manifest.name == self.name && other.manifest.version == self.version && other.sha256 != self.sha256
+    }
 }
 
 #[derive(Default)]
@@ -47,8 +78,15 @@ struct Live {
 }
 
 struct Versions {
-    default: Version,
+    /// What the bare name means.
+    default: Bare,
     by_version: BTreeMap<Version, LiveSkill>,
+}
+
+enum Bare {
+    Version(Version),
+    /// Pinned to this one, which is not live.
+    Missing(String),
 }
 
 impl Catalog {
@@ -71,18 +109,18 @@ impl Catalog {
     pub fn deploy(&self, deployed: Deployed) -> Result<(), String> {
         let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
         let facts = deployed.skill.facts();
-        let taken = books.deployed.values().find(|other| {
-            let other = other.skill.facts();
-            other.manifest.name == facts.manifest.name
-                && other.manifest.version == facts.manifest.version
-                && other.sha256 != facts.sha256
-        });
+        let place = Place::of(facts);
+        let taken = books.taker(&place);
         if let Some(taken) = taken {
             let reason = format!(
                 "`{}@{}` is live from `{}` with other code: raise `version` in its SKILL.md, or remove that file first",
                 facts.manifest.name, facts.version, taken.file
             );
-            books.refused.insert(deployed.file, reason.clone());
+            let refusal = Refusal {
+                reason: reason.clone(),
+                waits_for: Some(place),
+            };
+            books.refused.insert(deployed.file, refusal);
             self.publish(&books);
             return Err(reason);
         }
@@ -93,10 +131,25 @@ impl Catalog {
     }
 
     /// Writes down why a file was refused. What it held before stays live.
-    pub fn refuse(&self, file: &str, reason: String) {
+    ///
+    /// `false`: that stands there already.
+    pub fn refuse(&self, file: &str, reason: String) -> bool {
         let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
-        books.refused.insert(file.to_owned(), reason);
+        let refusal = Refusal { reason, waits_for: None };
+        if books.refused.get(file) == Some(&refusal) {
+            return false;
+        }
+        books.refused.insert(file.to_owned(), refusal);
         self.publish(&books);
+        true
+    }
+
+    /// The files that were refused because their name and version were taken, and are not any more.
+    pub fn released(&self) -> Vec<String> {
+        let books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_free = |refusal: &Refusal| refusal.waits_for.as_ref().is_some_and(|place| books.taker(place).is_none());
+        let free = books.refused.iter().filter(|(_, refusal)| is_free(refusal));
+        free.map(|(file, _)| file.clone()).collect()
     }
 
     /// Takes away what a file held.
@@ -121,6 +174,10 @@ impl Catalog {
 }
 
 impl Books {
+    fn taker(&self, place: &Place) -> Option<&Deployed> {
+        self.deployed.values().find(|other| place.is_taken_by(other.skill.facts()))
+    }
+
     fn build(&self) -> Live {
         let mut skills: BTreeMap<String, BTreeMap<Version, (LiveSkill, &str)>> = BTreeMap::new();
         for deployed in self.deployed.values() {
@@ -142,31 +199,37 @@ impl Books {
         for (name, versions) in skills {
             let default = default_version(&versions, self.grants.pin(&name));
             for (version, (skill, file)) in &versions {
-                live.statuses.push(status(skill, file, *version == default));
+                live.statuses.push(status(skill, file, default.is(version)));
             }
             let by_version = versions.into_iter().map(|(version, (skill, _))| (version, skill)).collect();
             live.skills.insert(name, Versions { default, by_version });
         }
-        for (file, reason) in &self.refused {
-            live.statuses.push(refused(file, reason));
+        for (file, refusal) in &self.refused {
+            live.statuses.push(refused(file, &refusal.reason));
         }
         live
     }
 }
 
-/// The pinned version, else the highest that has all it asks for, else the highest.
-fn default_version(versions: &BTreeMap<Version, (LiveSkill, &str)>, pin: Option<&str>) -> Version {
-    let pinned = pin.and_then(|pin| versions.keys().find(|version| version.to_string() == pin));
-    let granted = || {
-        versions
-            .iter()
-            .rev()
-            .find(|(_, (skill, _))| skill.grants.is_complete())
-            .map(|(version, _)| version)
-    };
-    let highest = || versions.keys().next_back();
-    let chosen = pinned.or_else(granted).or_else(highest);
-    chosen.cloned().unwrap_or_else(|| Version::new(0, 0, 0))
+impl Bare {
+    fn is(&self, version: &Version) -> bool {
+        matches!(self, Bare::Version(default) if default == version)
+    }
+}
+
+/// The pinned version alone; without a pin the highest that has all it asks for, else the highest.
+fn default_version(versions: &BTreeMap<Version, (LiveSkill, &str)>, pin: Option<&str>) -> Bare {
+    if let Some(pin) = pin {
+        let pinned = versions.keys().find(|version| version.to_string() == pin);
+        return pinned.cloned().map_or_else(|| Bare::Missing(pin.to_owned()), Bare::Version);
+    }
+    let granted = versions
+        .iter()
+        .rev()
+        .find(|(_, (skill, _))| skill.grants.is_complete())
+        .map(|(version, _)| version);
+    let chosen = granted.or_else(|| versions.keys().next_back());
+    Bare::Version(chosen.cloned().unwrap_or_else(|| Version::new(0, 0, 0)))
 }
 
 fn status(skill: &LiveSkill, file: &str, default: bool) -> SkillStatus {
@@ -220,19 +283,29 @@ impl Skills for Catalog {
             };
             return Err(Fault::new(Code::NotFound, format!("no skill `{}` is live", skill.name)).hint(hint));
         };
-        let found = match &skill.version {
-            None => versions.by_version.get(&versions.default),
-            Some(wanted) => versions
+        let there = || {
+            let versions: Vec<String> = versions.by_version.keys().map(ToString::to_string).collect();
+            format!("live are the versions `{}`", versions.join("`, `"))
+        };
+        let found = match (&skill.version, &versions.default) {
+            (None, Bare::Version(default)) => versions.by_version.get(default),
+            (None, Bare::Missing(pin)) => {
+                let name = &skill.name;
+                let message = format!("`{name}` is pinned to `{pin}`, which is not live");
+                return Err(Fault::new(Code::NotFound, message).hint(format!(
+                    "{}: pin one of them with `claw skill allow {name} --pin VERSION`, or take the pin out of grants.yaml",
+                    there()
+                )));
+            }
+            (Some(wanted), _) => versions
                 .by_version
                 .iter()
                 .find(|(version, _)| version.to_string() == *wanted)
                 .map(|(_, skill)| skill),
         };
-        found.cloned().ok_or_else(|| {
-            let there: Vec<String> = versions.by_version.keys().map(ToString::to_string).collect();
-            Fault::new(Code::NotFound, format!("`{skill}` is not live"))
-                .hint(format!("live are the versions `{}`", there.join("`, `")))
-        })
+        found
+            .cloned()
+            .ok_or_else(|| Fault::new(Code::NotFound, format!("`{skill}` is not live")).hint(there()))
     }
 
     fn list(&self) -> Vec<SkillStatus> {

@@ -7,7 +7,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, setrlimit};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::engine::{self, Engine};
 use crate::package::MAX_COMPONENT_BYTES;
@@ -20,6 +20,8 @@ const MAX_CPU_SECONDS: u64 = 240;
 const MAX_CHILD_MEMORY: u64 = 6 << 30;
 /// The most bytes of compiled code.
 const MAX_ARTIFACT: u64 = 512 << 20;
+/// The most bytes that the child may write to standard error.
+const MAX_WORDS: u64 = 64 << 10;
 
 /// Where compiling happens.
 #[derive(Clone, Debug)]
@@ -37,8 +39,33 @@ pub enum Compiler {
 
 /// The component could not be compiled.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("compiling failed: {0}")]
-pub struct CompileError(pub(crate) String);
+#[error("compiling failed: {reason}")]
+pub struct CompileError {
+    reason: String,
+    passing: bool,
+}
+
+impl CompileError {
+    fn new(reason: impl Into<String>) -> Self {
+        CompileError {
+            reason: reason.into(),
+            passing: false,
+        }
+    }
+
+    /// The compiling process could not be had, which says nothing of the component.
+    fn passing(error: &std::io::Error) -> Self {
+        CompileError {
+            reason: format!("the compiling process: {error}"),
+            passing: true,
+        }
+    }
+
+    /// Trying again may do: the machine failed, not the component.
+    pub(crate) fn is_passing(&self) -> bool {
+        self.passing
+    }
+}
 
 impl Compiler {
     /// Compiles a component for `engine`.
@@ -49,22 +76,21 @@ impl Compiler {
                 let work = move || engine.wasmtime().precompile_component(&component);
                 match tokio::task::spawn_blocking(work).await {
                     Ok(Ok(artifact)) => Ok(artifact),
-                    Ok(Err(error)) => Err(CompileError(format!("{error:#}"))),
-                    Err(_) => Err(CompileError("the compiler panicked".to_owned())),
+                    Ok(Err(error)) => Err(CompileError::new(format!("{error:#}"))),
+                    Err(_) => Err(CompileError::new("the compiler panicked")),
                 }
             }
             Compiler::Child { program, arguments } => {
-                let work = in_child(program, arguments, component);
-                tokio::time::timeout(MAX_TIME, work)
-                    .await
-                    .unwrap_or_else(|_| Err(CompileError(format!("it took more than {} seconds", MAX_TIME.as_secs()))))
+                let work = in_child(program, arguments, component, MAX_ARTIFACT);
+                let late = |_| Err(CompileError::new(format!("it took more than {} seconds", MAX_TIME.as_secs())));
+                tokio::time::timeout(MAX_TIME, work).await.unwrap_or_else(late)
             }
         }
     }
 }
 
-async fn in_child(program: &PathBuf, arguments: &[String], component: &[u8]) -> Result<Vec<u8>, CompileError> {
-    let failed = |error: std::io::Error| CompileError(format!("the compiling process: {error}"));
+async fn in_child(program: &PathBuf, arguments: &[String], component: &[u8], max_artifact: u64) -> Result<Vec<u8>, CompileError> {
+    let failed = |error: std::io::Error| CompileError::passing(&error);
     let mut child = tokio::process::Command::new(program)
         .args(arguments)
         .env_clear()
@@ -75,32 +101,52 @@ async fn in_child(program: &PathBuf, arguments: &[String], component: &[u8]) -> 
         .spawn()
         .map_err(failed)?;
     let (Some(mut input), Some(output), Some(errors)) = (child.stdin.take(), child.stdout.take(), child.stderr.take()) else {
-        return Err(CompileError("the compiling process has no pipes".to_owned()));
+        return Err(CompileError::new("the compiling process has no pipes"));
     };
     let feed = async move {
         // A child that refuses early closes its end; what it says then counts.
         let _ = input.write_all(component).await;
         drop(input);
+        Ok(())
     };
-    let (mut artifact, mut words) = (Vec::new(), Vec::new());
-    let mut output = output.take(MAX_ARTIFACT + 1);
-    let mut errors = errors.take(64 << 10);
-    let ((), read, _) = tokio::join!(feed, output.read_to_end(&mut artifact), errors.read_to_end(&mut words));
-    read.map_err(failed)?;
+    let artifact = capped(output, max_artifact, "code");
+    let words = capped(errors, MAX_WORDS, "messages");
+    // The first that fails ends the others: a child that nobody reads would never end by itself.
+    let read = tokio::try_join!(feed, artifact, words);
+    let ((), artifact, words) = match read {
+        Ok(read) => read,
+        Err(error) => {
+            let _ = child.kill().await;
+            return Err(error);
+        }
+    };
     let status = child.wait().await.map_err(failed)?;
-    if artifact.len() as u64 > MAX_ARTIFACT {
-        return Err(CompileError(format!("more than {MAX_ARTIFACT} bytes of code")));
-    }
     if !status.success() {
         let words = String::from_utf8_lossy(&words);
         let words = words.trim().trim_start_matches("error: ");
-        return Err(CompileError(if words.is_empty() {
+        return Err(CompileError::new(if words.is_empty() {
             format!("the compiling process ended with {status}")
         } else {
             words.to_owned()
         }));
     }
     Ok(artifact)
+}
+
+/// All that comes out of a pipe.
+///
+/// # Errors
+/// As soon as there is more than `most` bytes.
+async fn capped(pipe: impl AsyncRead + Unpin, most: u64, what: &str) -> Result<Vec<u8>, CompileError> {
+    let mut bytes = Vec::new();
+    let read = pipe.take(most.saturating_add(1)).read_to_end(&mut bytes).await;
+    read.map_err(|error| CompileError::passing(&error))?;
+    if bytes.len() as u64 > most {
+        return Err(CompileError::new(format!(
+            "the compiling process wrote more than {most} bytes of {what} and was ended"
+        )));
+    }
+    Ok(bytes)
 }
 
 /// The whole life of a compiling child: limits itself, reads a component from standard
@@ -136,3 +182,6 @@ pub fn compile_stdin() -> Result<(), String> {
         .write_all(&artifact)
         .map_err(|error| error.to_string())
 }
+
+#[cfg(test)]
+mod tests;

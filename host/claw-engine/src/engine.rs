@@ -13,6 +13,7 @@ use wasmtime::{Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAll
 
 use crate::context::Context;
 use crate::imports;
+use crate::limits::{MAX_CORE_INSTANCES, MAX_MEMORIES, MAX_TABLES};
 
 /// How often running guests are made to look at their deadlines.
 pub(crate) const TICK: Duration = Duration::from_millis(10);
@@ -110,7 +111,7 @@ impl Engine {
             Err(_) => match tokio::time::timeout_at(until.into(), self.inner.places.clone().acquire_owned()).await {
                 Ok(Ok(permit)) => permit,
                 Ok(Err(_)) | Err(_) => {
-                    return Err(Fault::new(Code::Overloaded, "every place to run a skill is taken").retry_after_ms(1_000));
+                    return Err(no_place());
                 }
             },
         };
@@ -120,6 +121,10 @@ impl Engine {
             _permit: permit,
         })
     }
+}
+
+pub(crate) fn no_place() -> Fault {
+    Fault::new(Code::Overloaded, "every place to run a skill is taken").retry_after_ms(1_000)
 }
 
 /// A place in the pool; while one is held, epochs tick.
@@ -152,15 +157,16 @@ pub(crate) fn config(pool: Option<u32>) -> Config {
         let mut pooling = PoolingAllocationConfig::new();
         pooling
             .total_component_instances(places)
-            .total_core_instances(places.saturating_mul(8))
-            .total_memories(places.saturating_add(places / 2))
-            .total_tables(places.saturating_mul(4))
+            // Every place can hold the largest component, so that none takes what is a neighbour's.
+            .total_core_instances(places.saturating_mul(MAX_CORE_INSTANCES))
+            .total_memories(places.saturating_mul(MAX_MEMORIES))
+            .total_tables(places.saturating_mul(MAX_TABLES))
             .total_stacks(places)
             .max_component_instance_size(1 << 20)
             .max_core_instance_size(1 << 20)
-            .max_core_instances_per_component(32)
-            .max_memories_per_component(4)
-            .max_tables_per_component(16)
+            .max_core_instances_per_component(MAX_CORE_INSTANCES)
+            .max_memories_per_component(MAX_MEMORIES)
+            .max_tables_per_component(MAX_TABLES)
             .max_memories_per_module(1)
             .max_tables_per_module(2)
             .table_elements(crate::limits::MAX_TABLE_ELEMENTS)
@@ -216,3 +222,6 @@ impl Drop for Ticker {
         self.thread.thread().unpark();
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -7,6 +7,12 @@ use wasmtime::ResourceLimiter;
 
 /// The most elements that all tables of an instance may have together.
 pub(crate) const MAX_TABLE_ELEMENTS: usize = 20_000;
+/// The most core instances of one component.
+pub(crate) const MAX_CORE_INSTANCES: u32 = 16;
+/// The most linear memories of one component.
+pub(crate) const MAX_MEMORIES: u32 = 2;
+/// The most tables of one component.
+pub(crate) const MAX_TABLES: u32 = 8;
 /// The most calls of imports that one invocation may make.
 pub(crate) const MAX_HOST_CALLS: u64 = 1_000_000;
 /// The most handles that one invocation may hold.
@@ -74,14 +80,14 @@ impl ResourceLimiter for Memory {
     }
 
     fn instances(&self) -> usize {
-        32
+        MAX_CORE_INSTANCES as usize
     }
 
     fn tables(&self) -> usize {
-        16
+        MAX_TABLES as usize
     }
 
     fn memories(&self) -> usize {
-        4
+        MAX_MEMORIES as usize
     }
 }

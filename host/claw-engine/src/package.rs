@@ -114,6 +114,9 @@ fn outline_of(component: &[u8], whole: bool) -> Result<Outline, PackageError> {
     if component.starts_with(b"\x7fELF") || component.starts_with(b"MZ") || component.starts_with(b"\xcf\xfa\xed\xfe") {
         return Err(PackageError::Native);
     }
+    if !component.is_empty() && !component.starts_with(b"\0asm") {
+        return Err(PackageError::NotWasm("it does not begin as WebAssembly does".to_owned()));
+    }
     let broken = |error: wasmparser::BinaryReaderError| PackageError::NotWasm(error.to_string());
     let mut outline = Outline {
         packaged: Packaged::default(),

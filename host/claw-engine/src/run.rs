@@ -9,13 +9,13 @@ use claw_core::errors::{Code, Fault};
 use claw_core::ports::Run;
 use serde_json::json;
 use wasmtime::component::ResourceTableError;
-use wasmtime::{Store, Trap, UpdateDeadline, WasmBacktrace};
+use wasmtime::{PoolConcurrencyLimitError, Store, Trap, UpdateDeadline, WasmBacktrace};
 
 use crate::bindings::SkillPre;
 use crate::bindings::claw::skill::types;
 use crate::bindings::exports::claw::skill::handler::Request;
 use crate::context::{Context, output_limit};
-use crate::engine::Engine;
+use crate::engine::{Engine, no_place};
 use crate::imports::payload;
 use crate::limits::{MAX_HANDLES, MAX_HOST_DATA};
 use crate::package::Packaged;
@@ -37,8 +37,10 @@ pub(crate) async fn run(
         idempotency_key: run.idempotency_key.clone(),
     };
     let mut store = store(engine, Context::new(run, packaged));
+    let mut instantiated = false;
     let call = async {
         let instance = linked.instantiate_async(&mut store).await?;
+        instantiated = true;
         instance.claw_skill_handler().call_invoke(&mut store, &request).await
     };
     let called = tokio::time::timeout_at(deadline.into(), call).await;
@@ -46,7 +48,7 @@ pub(crate) async fn run(
     let result = match called {
         Ok(Ok(Ok(output))) => accept(context, output),
         Ok(Ok(Err(error))) => Err(from_guest(context, error)),
-        Ok(Err(error)) => Err(from_trap(context, &error)),
+        Ok(Err(error)) => Err(from_trap(context, &error, instantiated)),
         Err(_) => Err(too_late()),
     };
     store.data().finish();
@@ -113,16 +115,11 @@ fn from_guest(context: &Context, error: types::Error) -> Fault {
 }
 
 /// What made the guest stop in the middle.
-fn from_trap(context: &Context, error: &wasmtime::Error) -> Fault {
-    if let Some(fault) = context.tripped() {
+fn from_trap(context: &Context, error: &wasmtime::Error, instantiated: bool) -> Fault {
+    let denied = context.memory.tripped();
+    let ended = context.tripped().filter(|fault| Some(fault) != denied);
+    if let Some(fault) = ended.or_else(|| limit(denied, error, instantiated)) {
         return fault;
-    }
-    if let Some(trap) = error.downcast_ref::<Trap>() {
-        match trap {
-            Trap::Interrupt => return too_late(),
-            Trap::StackOverflow => return Fault::new(Code::LimitStack, "the skill's calls nest deeper than its stack"),
-            _ => {}
-        }
     }
     let text = format!("{error:#}");
     if matches!(error.downcast_ref::<ResourceTableError>(), Some(ResourceTableError::Full)) || text.contains("too many handles") {
@@ -151,6 +148,24 @@ fn from_trap(context: &Context, error: &wasmtime::Error) -> Fault {
     }
 }
 
+/// The limit that this error stands for. Memory that was `denied` ended the guest only where
+/// it gave up by itself, or never began: one that went on without it fails for its own reasons.
+fn limit(denied: Option<&Fault>, error: &wasmtime::Error, instantiated: bool) -> Option<Fault> {
+    if error.is::<PoolConcurrencyLimitError>() {
+        return Some(no_place());
+    }
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::Interrupt) => Some(too_late()),
+        Some(Trap::StackOverflow) => Some(Fault::new(Code::LimitStack, "the skill's calls nest deeper than its stack")),
+        Some(Trap::UnreachableCodeReached) => denied.cloned(),
+        _ if !instantiated => denied.cloned(),
+        _ => None,
+    }
+}
+
 fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().chars().take(300).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 //! links, and works on what it read then.
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use notify::Watcher as _;
 use tokio::sync::{mpsc, watch};
 
 use crate::catalog::{Catalog, Deployed};
-use crate::component::Loader;
+use crate::component::{LoadError, Loaded, Loader};
 use crate::package::MAX_COMPONENT_BYTES;
 
 /// How a directory is watched.
@@ -36,6 +36,8 @@ impl Default for WatchSettings {
         }
     }
 }
+
+const NOT_REGULAR: &str = "it is no regular file";
 
 /// What tells one state of a file from another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +62,8 @@ pub struct Watcher {
     loader: Loader,
     settings: WatchSettings,
     seen: BTreeMap<String, Seen>,
+    /// The directory could not be read, and the log says so.
+    blind: bool,
 }
 
 impl Watcher {
@@ -71,14 +75,16 @@ impl Watcher {
             loader,
             settings,
             seen: BTreeMap::new(),
+            blind: false,
         }
     }
 
     /// Loads what lies there now, without waiting for files to be quiet.
     pub async fn load_all(&mut self) {
-        let files = self.files();
-        for (file, signature) in files {
-            self.load(&file, signature).await;
+        for (file, signature) in self.files_or_say().unwrap_or_default() {
+            if let Some(signature) = signature {
+                self.load(&file, signature).await;
+            }
         }
     }
 
@@ -94,15 +100,20 @@ impl Watcher {
         let _told = told.and_then(|mut told| told.watch(&self.directory, notify::RecursiveMode::NonRecursive).map(|()| told)).map_err(
             |error| tracing::warn!(%error, "the skills directory is looked at every two seconds: the system does not say when it changes"),
         );
-        while !*stop.borrow() {
-            let settling = self.look().await;
+        loop {
+            // A file that takes long is dropped in the middle, and its compiling process with it.
+            let settling = tokio::select! {
+                biased;
+                () = stopped(&mut stop) => return,
+                settling = self.look() => settling,
+            };
             let wait = if settling {
                 self.settings.quiet
             } else {
                 self.settings.backstop
             };
             tokio::select! {
-                _ = stop.changed() => {}
+                () = stopped(&mut stop) => return,
                 Some(()) = changes.recv() => {}
                 () = tokio::time::sleep(wait) => {}
             }
@@ -111,15 +122,20 @@ impl Watcher {
 
     /// Looks once. `true`: some file has changed and is not quiet yet.
     async fn look(&mut self) -> bool {
-        let files = self.files();
+        let Some(files) = self.files_or_say() else {
+            return false;
+        };
         let gone: Vec<String> = self.seen.keys().filter(|file| !files.contains_key(*file)).cloned().collect();
         for file in gone {
             self.seen.remove(&file);
             self.catalog.remove(&file);
             tracing::info!(file, "skill removed");
         }
+        self.look_again_at_released();
         let mut settling = false;
         for (file, signature) in files {
+            // What cannot be seen just now counts as unchanged.
+            let Some(signature) = signature else { continue };
             match self.seen.get(&file) {
                 Some(Seen::Done(done)) if *done == signature => {}
                 Some(Seen::Settling(before)) if *before == signature && self.is_quiet(&signature) => {
@@ -131,7 +147,21 @@ impl Watcher {
                 }
             }
         }
-        settling
+        self.look_again_at_released() || settling
+    }
+
+    /// Forgets the verdict on files whose name and version another one held until now.
+    fn look_again_at_released(&mut self) -> bool {
+        let mut any = false;
+        for file in self.catalog.released() {
+            if let Some(seen) = self.seen.get_mut(&file)
+                && let Seen::Done(signature) = *seen
+            {
+                *seen = Seen::Settling(signature);
+                any = true;
+            }
+        }
+        any
     }
 
     /// Nothing has been written for long enough, by the file's own time.
@@ -148,33 +178,56 @@ impl Watcher {
         now.checked_sub(changed).is_none_or(|age| age >= self.settings.quiet)
     }
 
-    fn files(&self) -> BTreeMap<String, Signature> {
-        let Ok(entries) = std::fs::read_dir(&self.directory) else {
-            return BTreeMap::new();
-        };
+    /// What lies in the directory; `None`, and once a line in the log, where that cannot be told.
+    fn files_or_say(&mut self) -> Option<BTreeMap<String, Option<Signature>>> {
+        let files = self.files();
+        match &files {
+            Ok(_) => self.blind = false,
+            Err(error) if !self.blind => {
+                self.blind = true;
+                let directory = self.directory.display();
+                tracing::warn!(%directory, %error, "the skills directory cannot be read: what is live stays live");
+            }
+            Err(_) => {}
+        }
+        files.ok()
+    }
+
+    /// The files by name. One that is there and cannot be looked at has no signature.
+    fn files(&self) -> io::Result<BTreeMap<String, Option<Signature>>> {
         let mut files = BTreeMap::new();
-        for entry in entries.flatten() {
+        for entry in std::fs::read_dir(&self.directory)? {
+            let entry = entry?;
             let name = entry.file_name().to_string_lossy().into_owned();
-            if !name.ends_with(".wasm") || name.starts_with('.') || files.len() >= self.settings.max_files {
+            if !name.ends_with(".wasm") || name.starts_with('.') {
                 continue;
             }
-            if let Ok(metadata) = std::fs::symlink_metadata(entry.path()) {
-                files.insert(name, signature(&metadata));
+            // A file that is known keeps its place, wherever it comes in the listing.
+            if files.len() >= self.settings.max_files && !self.seen.contains_key(&name) {
+                continue;
+            }
+            match std::fs::symlink_metadata(entry.path()) {
+                Ok(metadata) => drop(files.insert(name, Some(signature(&metadata)))),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(_) => drop(files.insert(name, None)),
             }
         }
-        files
+        Ok(files)
     }
 
     async fn load(&mut self, file: &str, signature: Signature) {
-        let path = self.directory.join(file);
-        let read = tokio::task::spawn_blocking(move || read(&path, signature)).await;
-        let loaded = match read.unwrap_or_else(|_| Err(Unread::Refused("reading it failed".to_owned()))) {
-            Ok(bytes) => self.loader.load(&bytes).await.map_err(|error| error.to_string()),
-            Err(Unread::Changed) => {
-                self.seen.insert(file.to_owned(), Seen::Settling(signature));
+        // Until there is a verdict, the next look tries again.
+        self.seen.insert(file.to_owned(), Seen::Settling(signature));
+        let loaded = match self.read_and_load(file, signature).await {
+            Err(Unread::Changed) => return,
+            Err(Unread::Failed(reason)) => {
+                if self.catalog.refuse(file, format!("{reason}; it is tried again")) {
+                    tracing::warn!(file, reason, "skill not loaded yet");
+                }
                 return;
             }
             Err(Unread::Refused(reason)) => Err(reason),
+            Ok(skill) => Ok(skill),
         };
         self.seen.insert(file.to_owned(), Seen::Done(signature));
         let deployed = match loaded {
@@ -192,6 +245,21 @@ impl Watcher {
             Err(reason) => tracing::warn!(file, reason, "skill refused"),
         }
     }
+
+    async fn read_and_load(&self, file: &str, signature: Signature) -> Result<Arc<Loaded>, Unread> {
+        let path = self.directory.join(file);
+        let read = tokio::task::spawn_blocking(move || read(&path, signature)).await;
+        let bytes = read.unwrap_or_else(|_| Err(Unread::Failed("reading it failed".to_owned())))?;
+        self.loader.load(&bytes).await.map_err(|error| match &error {
+            LoadError::Compile(compile) if compile.is_passing() => Unread::Failed(error.to_string()),
+            _ => Unread::Refused(error.to_string()),
+        })
+    }
+}
+
+/// Returns when it is time to stop, or nobody is left to say so.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
 }
 
 fn signature(metadata: &std::fs::Metadata) -> Signature {
@@ -203,8 +271,13 @@ fn signature(metadata: &std::fs::Metadata) -> Signature {
     }
 }
 
+#[derive(Debug, PartialEq, Eq)]
 enum Unread {
+    /// It is being written to.
     Changed,
+    /// The machine failed; trying again may do.
+    Failed(String),
+    /// It is no skill, and stays none until it changes.
     Refused(String),
 }
 
@@ -212,21 +285,12 @@ enum Unread {
 fn read(path: &Path, expected: Signature) -> Result<Vec<u8>, Unread> {
     let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
     let flags = i32::try_from(flags.bits()).unwrap_or_default();
-    let file = std::fs::OpenOptions::new()
-        .read(true)
-        .custom_flags(flags)
-        .open(path)
-        .map_err(|error| {
-            if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) {
-                Unread::Refused("it is a link: copy the file itself".to_owned())
-            } else {
-                Unread::Refused(format!("it cannot be opened: {error}"))
-            }
-        })?;
-    let refused = |error: std::io::Error| Unread::Refused(format!("it cannot be read: {error}"));
-    let metadata = file.metadata().map_err(refused)?;
+    let file = std::fs::OpenOptions::new().read(true).custom_flags(flags).open(path);
+    let file = file.map_err(|error| unopened(&error))?;
+    let failed = |error: io::Error| Unread::Failed(format!("it cannot be read: {error}"));
+    let metadata = file.metadata().map_err(failed)?;
     if !metadata.is_file() {
-        return Err(Unread::Refused("it is no regular file".to_owned()));
+        return Err(Unread::Refused(NOT_REGULAR.to_owned()));
     }
     if metadata.len() > MAX_COMPONENT_BYTES as u64 {
         return Err(Unread::Refused(format!(
@@ -236,9 +300,22 @@ fn read(path: &Path, expected: Signature) -> Result<Vec<u8>, Unread> {
     }
     let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());
     let mut limited = std::io::Read::take(&file, MAX_COMPONENT_BYTES as u64 + 1);
-    limited.read_to_end(&mut bytes).map_err(refused)?;
-    if file.metadata().map(|after| signature(&after)).map_err(refused)? != expected {
+    limited.read_to_end(&mut bytes).map_err(failed)?;
+    if file.metadata().map(|after| signature(&after)).map_err(failed)? != expected {
         return Err(Unread::Changed);
     }
     Ok(bytes)
 }
+
+fn unopened(error: &io::Error) -> Unread {
+    match error.raw_os_error().map(rustix::io::Errno::from_raw_os_error) {
+        Some(rustix::io::Errno::LOOP) => Unread::Refused("it is a link: copy the file itself".to_owned()),
+        // What opening a socket says.
+        Some(rustix::io::Errno::NXIO) => Unread::Refused(NOT_REGULAR.to_owned()),
+        Some(rustix::io::Errno::NOENT) => Unread::Changed,
+        _ => Unread::Failed(format!("it cannot be opened: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests;

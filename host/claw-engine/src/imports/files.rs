@@ -46,10 +46,12 @@ impl files::Host for Context {
             files::WriteMode::Replace => Mode::Replace,
             files::WriteMode::Append => Mode::Append,
         };
+        self.run.journal.mark_acted();
         self.on_disk(move |files| files.write(&path, &data, mode)).await
     }
 
     async fn make_directory(&mut self, path: String) -> Answer<()> {
+        self.run.journal.mark_acted();
         self.on_disk(move |files| files.make_directory(&path)).await
     }
 }
