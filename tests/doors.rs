@@ -162,6 +162,44 @@ async fn what_was_made_offline_says_so_by_every_way() {
 }
 
 #[tokio::test]
+async fn a_failure_that_may_pass_is_not_kept_under_its_key() {
+    let gateway = TestGateway::prepared(&[], |home| {
+        std::fs::copy(crate::support::guests::built("hostile"), home.join("skills/hostile.wasm")).unwrap();
+    })
+    .await;
+    let ask = async |key: &str, mode: &str| {
+        let body = json!({ "mode": mode, "text": "general" });
+        let request = gateway
+            .request(Method::POST, "/v1/skills/hostile/invoke")
+            .header("idempotency-key", key);
+        gateway.send(request.json(&body)).await
+    };
+    assert_eq!(ask("a", "model").await.code(), "grant.missing");
+    // What the skill itself said is its answer, and stays it.
+    assert_eq!(ask("b", "own-error").await.code(), "skill.error");
+    assert_eq!(gateway.claw(&["skill", "allow", "hostile", "--model", "general"]).code, 0);
+    // `allow` has had the gateway take it up by the time that it ends.
+    assert_eq!(ask("a", "model").await.status, 200);
+    assert_eq!(ask("b", "own-error").await.code(), "skill.error");
+}
+
+#[tokio::test]
+async fn a_model_call_by_itself_streams_too() {
+    let gateway = TestGateway::with(&[]).await;
+    let body = json!({ "skill": "llm.inference", "payload": { "prompt": "- one\n- two" } });
+    let request = gateway
+        .request(Method::POST, "/v1/invoke")
+        .header("accept", "text/event-stream")
+        .json(&body);
+    let text = request.send().await.unwrap().text().await.unwrap();
+    assert!(
+        text.matches("event: chunk").count() > 1 || text.matches("event:chunk").count() > 1,
+        "{text}"
+    );
+    assert!(text.contains("result"), "{text}");
+}
+
+#[tokio::test]
 async fn a_broken_config_file_keeps_the_last_good_one() {
     let gateway = TestGateway::with(&["hostile"]).await;
     let models = gateway.home().join("models.yaml");

@@ -65,7 +65,9 @@ fn with_tables_of(component: &[u8], elements: u64) -> Vec<u8> {
     }
     impl ReencodeComponent for Large {}
     let mut out = wasm_encoder::Component::new();
-    Large(elements).parse_component(&mut out, wasmparser::Parser::new(0), component).unwrap();
+    Large(elements)
+        .parse_component(&mut out, wasmparser::Parser::new(0), component)
+        .unwrap();
     out.finish()
 }
 
@@ -73,7 +75,10 @@ fn with_tables_of(component: &[u8], elements: u64) -> Vec<u8> {
 async fn a_table_bomb_ends_with_its_own_code() {
     // Each table fits a place of the pool; together they are more than an instance may have.
     let bytes = with_tables_of(&crate::support::guests::component("echo"), 15_000);
-    let gateway = TestGateway::prepared(&["hostile"], |home| std::fs::write(home.join("skills/echo.wasm"), bytes).unwrap()).await;
+    let gateway = TestGateway::prepared(&["hostile"], |home| {
+        std::fs::write(home.join("skills/echo.wasm"), bytes).unwrap()
+    })
+    .await;
     let answer = gateway.invoke("echo", json!({})).await;
     assert_eq!(answer.code(), "limit.table", "{answer:?}");
     assert_eq!(gateway.invoke("hostile", json!({ "mode": "ok" })).await.status, 200);

@@ -111,6 +111,72 @@ async fn the_same_version_with_other_code_is_refused() {
 }
 
 #[tokio::test]
+async fn what_was_refused_for_another_file_is_live_once_that_one_has_gone() {
+    let gateway = TestGateway::with(&["echo"]).await;
+    let skills = gateway.home().join("skills");
+    let mut other = component("echo");
+    other.extend_from_slice(b"\0\x05\x04note");
+    std::fs::write(skills.join("echo-b.wasm"), &other).unwrap();
+    gateway
+        .until_listed(|skills| state(skills, "echo-b.wasm") == Some("refused"))
+        .await;
+
+    // Removed.
+    std::fs::remove_file(skills.join("echo.wasm")).unwrap();
+    gateway
+        .until_listed(|skills| state(skills, "echo-b.wasm") == Some("live"))
+        .await;
+    assert_eq!(gateway.invoke("echo@1.0.0", json!({})).await.status, 200);
+
+    // Replaced with another version.
+    std::fs::copy(built("echo"), skills.join("echo.wasm")).unwrap();
+    gateway
+        .until_listed(|skills| state(skills, "echo.wasm") == Some("refused"))
+        .await;
+    std::fs::write(skills.join("echo-b.wasm"), echo("2.0.0", "")).unwrap();
+    gateway
+        .until_listed(|skills| state(skills, "echo.wasm") == Some("live") && state(skills, "echo-b.wasm") == Some("live"))
+        .await;
+    assert_eq!(
+        gateway.invoke("echo@1.0.0", json!({})).await.body["skill"],
+        json!("echo@1.0.0")
+    );
+}
+
+#[tokio::test]
+async fn a_name_pinned_to_what_is_not_live_means_nothing_else() {
+    let gateway = TestGateway::prepared(&["echo"], |home| {
+        std::fs::write(home.join("skills/echo-2.wasm"), echo("2.0.0", "")).unwrap();
+    })
+    .await;
+    assert_eq!(claw_on(gateway.home(), &["skill", "allow", "echo", "--pin", "1.0.0"]).code, 0);
+    gateway
+        .until_listed(|skills| {
+            skills
+                .iter()
+                .any(|skill| skill["version"] == json!("1.0.0") && skill["default"] == json!(true))
+        })
+        .await;
+
+    std::fs::remove_file(gateway.home().join("skills/echo.wasm")).unwrap();
+    let listed = gateway.until_listed(|skills| state(skills, "echo.wasm").is_none()).await;
+    assert_eq!(state(&listed, "echo-2.wasm"), Some("live"));
+    assert!(listed.iter().all(|skill| skill["default"] == json!(false)), "{listed:?}");
+    let answer = gateway.invoke("echo", json!({})).await;
+    assert_eq!((answer.status, answer.code()), (404, "not_found"));
+    let said = answer.body.to_string();
+    for part in [
+        "`echo` is pinned to `1.0.0`",
+        "claw skill allow echo --pin",
+        "grants.yaml",
+        "`2.0.0`",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert_eq!(gateway.invoke("echo@2.0.0", json!({})).await.status, 200);
+}
+
+#[tokio::test]
 async fn a_call_in_flight_finishes_on_what_it_began_with() {
     let gateway = TestGateway::with(&["hostile"]).await;
     let call = gateway.invoke("hostile", json!({ "mode": "sleep", "count": 1_500 }));
@@ -129,17 +195,19 @@ async fn a_call_in_flight_finishes_on_what_it_began_with() {
     assert_eq!(answer.status, 200, "{answer:?}");
 }
 
+/// The echo guest as another version, with `more` in its SKILL.md.
+fn echo(version: &str, more: &str) -> Vec<u8> {
+    let text = std::fs::read_to_string(crate::support::root().join("tests/guests/echo/SKILL.md")).unwrap();
+    let text = text.replace("version: 1.0.0", &format!("version: {version}"));
+    let text = text.replace("    idempotent: true", &format!("    idempotent: true\n{more}"));
+    claw_engine::package::embed(&component("echo"), &[("SKILL.md".to_owned(), text.into_bytes())].into()).unwrap()
+}
+
 #[tokio::test]
 async fn a_version_that_asks_for_more_waits_and_the_bare_name_stays() {
     let gateway = TestGateway::with(&["echo"]).await;
-    let with = |version: &str, more: &str| {
-        let text = std::fs::read_to_string(crate::support::root().join("tests/guests/echo/SKILL.md")).unwrap();
-        let text = text.replace("version: 1.0.0", &format!("version: {version}"));
-        let text = text.replace("    idempotent: true", &format!("    idempotent: true\n{more}"));
-        claw_engine::package::embed(&component("echo"), &[("SKILL.md".to_owned(), text.into_bytes())].into()).unwrap()
-    };
     let skills = gateway.home().join("skills");
-    std::fs::write(skills.join("echo-2.wasm"), with("2.0.0", "    model: [general]")).unwrap();
+    std::fs::write(skills.join("echo-2.wasm"), echo("2.0.0", "    model: [general]")).unwrap();
     let listed = gateway.until_listed(|skills| state(skills, "echo-2.wasm").is_some()).await;
     assert_eq!(state(&listed, "echo-2.wasm"), Some("needs_grant"));
     assert_eq!(gateway.invoke("echo", json!({})).await.body["skill"], json!("echo@1.0.0"));
@@ -160,7 +228,7 @@ async fn a_version_that_asks_for_more_waits_and_the_bare_name_stays() {
 
     // Pinned, the lower one is, whatever comes.
     assert_eq!(claw_on(gateway.home(), &["skill", "allow", "echo", "--pin", "1.0.0"]).code, 0);
-    std::fs::write(skills.join("echo-3.wasm"), with("3.0.0", "")).unwrap();
+    std::fs::write(skills.join("echo-3.wasm"), echo("3.0.0", "")).unwrap();
     gateway
         .until_listed(|skills| {
             skills

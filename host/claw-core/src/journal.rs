@@ -209,6 +209,7 @@ struct Inner {
     bytes: usize,
     dropped: u64,
     offline: bool,
+    acted: bool,
 }
 
 impl Default for Recorder {
@@ -249,6 +250,16 @@ impl Recorder {
     /// Says that something in here was made by the offline provider.
     pub fn mark_offline(&self) {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner).offline = true;
+    }
+
+    /// Says that something outside may be changed from now on.
+    pub fn mark_acted(&self) {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).acted = true;
+    }
+
+    /// Something outside may have been changed.
+    pub fn has_acted(&self) -> bool {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).acted
     }
 
     /// Nothing has happened yet.

@@ -162,7 +162,10 @@ async fn main() {
 async fn rates() {
     let home = home_with(&["echo"]);
     let power_home = home_with(&["echo"]);
+    let hashed_home = home_with(&["echo"]);
+    std::fs::write(hashed_home.path().join("policies.yaml"), "policies: []\n").unwrap();
     let process = Gateway::start(home.path(), &[]);
+    let hashed = Gateway::start(hashed_home.path(), &[]);
     let power = Gateway::start(power_home.path(), &["--audit-skills", "power"]);
     let echo = serve(Router::new().route("/", post(async |body: String| body))).await;
     let bare = Arc::new(bare::Bare::new(&guests::component("echo")));
@@ -171,8 +174,9 @@ async fn rates() {
     let body = json!({ "text": "hello" });
     let plain = |address: &str| Request::post(address, "/", &[], body.to_string().as_bytes());
     let subjects = [
-        ("claw, audit `process`", process.request("echo", &body, &[])),
-        ("claw, audit `power`", power.request("echo", &body, &[])),
+        ("claw, audit `process`, bodies kept", process.request("echo", &body, &[])),
+        ("claw, audit `process`, bodies hashed", hashed.request("echo", &body, &[])),
+        ("claw, audit `power`, bodies kept", power.request("echo", &body, &[])),
         ("floor: axum around bare wasmtime, nothing audited", plain(&wasm)),
         ("floor: axum echo", plain(&echo)),
     ];
@@ -198,10 +202,10 @@ async fn rates() {
             );
         }
         let rate = |place: usize| median(rounds[place].iter().map(Latencies::rate).collect());
-        ratios.push((callers, rate(0) / rate(2)));
+        ratios.push((callers, rate(1) / rate(3)));
     }
     for (callers, ratio) in ratios {
-        println!("\nclaw (`process`) / axum around bare wasmtime, {callers} callers: {ratio:.2} of its rate");
+        println!("\nclaw (`process`, hashed) / axum around bare wasmtime, {callers} callers: {ratio:.2} of its rate");
     }
     println!();
 }

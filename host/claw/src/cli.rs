@@ -86,7 +86,7 @@ pub enum GatewayCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Stop the gateway: calls in flight are finished first
+    /// Stop the gateway: calls in flight get ten seconds to finish
     Stop,
 }
 
@@ -99,6 +99,9 @@ pub struct RunArgs {
     /// Another name that requests may give as their host (repeatable)
     #[arg(long = "allow-host", value_name = "HOST[:PORT]")]
     pub allow_host: Vec<String>,
+    /// An origin whose pages may call, such as a proxy's: `https://claw.example` (repeatable)
+    #[arg(long = "allow-origin", value_name = "ORIGIN")]
+    pub allow_origin: Vec<String>,
     /// What a model call's audit entry survives before its answer leaves
     #[arg(long, default_value = "power", value_name = "LEVEL")]
     pub audit_models: AuditLevel,
@@ -125,7 +128,8 @@ pub struct InvokeArgs {
     /// A skill, `skill@version`, or a capability such as `llm.inference`
     #[arg(value_name = "SKILL")]
     pub skill: String,
-    /// An input: `key=value`, where the value is JSON or else text; `key=@file` reads a file
+    /// An input: `key=value`, where the value is JSON or else text (`n='"5"'` is the text 5);
+    /// `key=@file` reads a file
     #[arg(long, short, value_name = "KEY=VALUE")]
     pub input: Vec<String>,
     /// All inputs as one JSON object; `-` reads it from standard input

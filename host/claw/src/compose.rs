@@ -1,6 +1,7 @@
 //! The one file that names concrete types: a home's files and stores become a host with two
 //! doors. Refuses to start on a configuration with mistakes; afterwards keeps the last good one.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -88,6 +89,11 @@ pub struct LiveConfig {
     models: Arc<ProviderModels>,
     capabilities: Arc<ExecCapabilities>,
     catalog: Arc<Catalog>,
+    /// What the files looked like before they were first read.
+    first_seen: Signatures,
+    /// The files that say nothing in what is in force; held while they are read again, by
+    /// one reader at a time.
+    silent: Mutex<BTreeSet<&'static str>>,
     refused: Mutex<Option<Mistakes>>,
 }
 
@@ -113,6 +119,7 @@ impl Host {
 
     fn open_on(home: &Home, settings: HostSettings, journal: &Path, mirror: Option<PathBuf>) -> Result<Host> {
         let idempotency = journal.with_extension("idempotency.db");
+        let first_seen = signatures(home);
         let config = config::load(home).map_err(Failed::from)?;
         let key = HomeKey::load_or_create(&home.state().join("home.key"))?;
         let options = JournalOptions {
@@ -155,6 +162,8 @@ impl Host {
             models,
             capabilities: capabilities.clone(),
             catalog: catalog.clone(),
+            first_seen,
+            silent: Mutex::new(config.silent),
             refused: Mutex::default(),
         };
         Ok(Host {
@@ -220,13 +229,18 @@ impl LiveConfig {
     /// # Errors
     /// The mistakes; what was in force stays in force.
     pub fn reload(&self) -> Result<(), Mistakes> {
-        let result = config::load(&self.home).and_then(|config| self.put_in_force(&config));
+        let mut silent = self.silent.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = self.read_again(&silent).and_then(|config| {
+            self.put_in_force(&config)?;
+            *silent = config.silent;
+            Ok(())
+        });
         let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         match &result {
             Ok(()) => {
-                if refused.take().is_some() {
-                    tracing::info!("the configuration is good again and in force");
-                }
+                let policy = self.policy.load().decision().config.clone();
+                let again = refused.take().is_some();
+                tracing::info!(%policy, again, "the configuration was read again and is in force");
             }
             Err(mistakes) => {
                 if refused.as_ref() != Some(mistakes) {
@@ -238,6 +252,12 @@ impl LiveConfig {
         result
     }
 
+    fn read_again(&self, silent_before: &BTreeSet<&'static str>) -> Result<Config, Mistakes> {
+        let config = config::load(&self.home)?;
+        config.check_after(silent_before, &self.home)?;
+        Ok(config)
+    }
+
     fn put_in_force(&self, config: &Config) -> Result<(), Mistakes> {
         let mistake = |file: &str, message: String| {
             Mistakes(vec![config::Mistake {
@@ -247,12 +267,17 @@ impl LiveConfig {
             }])
         };
         let policy = Policy::try_new(&config.policies).map_err(|error| mistake("policies.yaml", error.to_string()))?;
-        self.models
-            .replace(&config.models, &config::environment_variable)
+        // Everything that can fail comes before the first change. The commands go first: what
+        // they are checked against lies on the disk and may change in between; what models are
+        // checked against does not.
+        ProviderModels::new(&config.models, &config::environment_variable)
             .map_err(|errors| mistake("models.yaml", errors.to_string()))?;
         self.capabilities
             .replace(&config.capabilities, &claw_exec::environment())
             .map_err(|errors| mistake("capabilities.yaml", errors.to_string()))?;
+        self.models
+            .replace(&config.models, &config::environment_variable)
+            .map_err(|errors| mistake("models.yaml", errors.to_string()))?;
         self.policy.store(Arc::new(policy));
         self.catalog.replace_grants(Arc::new(config.grants.clone()));
         Ok(())
@@ -267,9 +292,11 @@ impl LiveConfig {
 /// How often the config files are looked at.
 const LOOK: Duration = Duration::from_millis(250);
 
-/// Puts changed files in force until told to stop.
+/// Puts changed files in force until told to stop, once they have been left alone for one
+/// look: a file that is being written is empty or cut off for a moment.
 async fn follow(live: Arc<LiveConfig>, mut stop: watch::Receiver<bool>) {
-    let mut seen = signatures(&live.home);
+    let mut seen = live.first_seen.clone();
+    let mut changed = false;
     while !*stop.borrow() {
         tokio::select! {
             _ = stop.changed() => {}
@@ -277,6 +304,9 @@ async fn follow(live: Arc<LiveConfig>, mut stop: watch::Receiver<bool>) {
                 let now = signatures(&live.home);
                 if now != seen {
                     seen = now;
+                    changed = true;
+                } else if changed {
+                    changed = false;
                     let live = live.clone();
                     // The outcome is logged and kept by `reload` itself.
                     let _ = tokio::task::spawn_blocking(move || live.reload()).await;
@@ -286,7 +316,10 @@ async fn follow(live: Arc<LiveConfig>, mut stop: watch::Receiver<bool>) {
     }
 }
 
-fn signatures(home: &Home) -> Vec<Option<(u64, u64, i64, i64)>> {
+/// Of each file, what changes when it is written.
+type Signatures = Vec<Option<(u64, u64, i64, i64)>>;
+
+fn signatures(home: &Home) -> Signatures {
     use std::os::unix::fs::MetadataExt as _;
     let of = |(_, file): &(&str, &str)| {
         let metadata = std::fs::metadata(home.join(file)).ok()?;
@@ -340,3 +373,6 @@ impl claw_gateway::Operations for Operations {
 pub fn grants(home: &Home) -> Result<GrantBook> {
     Ok(config::load(home).map_err(Failed::from)?.grants)
 }
+
+#[cfg(test)]
+mod tests;

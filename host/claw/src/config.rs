@@ -4,6 +4,7 @@
 mod channels;
 mod starter;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 
@@ -32,6 +33,8 @@ pub struct Config {
     pub capabilities: CapabilitiesFile,
     /// `grants.yaml`
     pub grants: GrantBook,
+    /// The files that are missing, or say nothing.
+    pub silent: BTreeSet<&'static str>,
 }
 
 /// The files, by the names that commands use.
@@ -42,6 +45,17 @@ pub const FILES: [(&str, &str); 5] = [
     ("capabilities", "capabilities.yaml"),
     ("grants", "grants.yaml"),
 ];
+
+/// What says that a file means nothing on purpose.
+fn nothing(file: &str) -> &'static str {
+    match file {
+        "models.yaml" => "models: {}",
+        "policies.yaml" => "policies: []",
+        "channels.yaml" => "channels: []",
+        "capabilities.yaml" => "commands: {}",
+        _ => "grants: {}",
+    }
+}
 
 /// The most bytes of one file.
 const MAX_FILE: u64 = 4 << 20;
@@ -89,14 +103,20 @@ impl From<Mistakes> for crate::exit::Failed {
 /// All mistakes at once.
 pub fn load(home: &Home) -> Result<Config, Mistakes> {
     let mut mistakes = Vec::new();
-    let config = Config {
-        models: read(&home.join("models.yaml"), &mut mistakes),
-        policies: read(&home.join("policies.yaml"), &mut mistakes),
-        channels: read(&home.join("channels.yaml"), &mut mistakes),
-        capabilities: read(&home.join("capabilities.yaml"), &mut mistakes),
-        grants: read(&home.join("grants.yaml"), &mut mistakes),
+    let mut reading = Reading {
+        home,
+        mistakes: &mut mistakes,
+        silent: BTreeSet::new(),
     };
-    config.check(&mut mistakes);
+    let config = Config {
+        models: reading.file("models.yaml"),
+        policies: reading.file("policies.yaml"),
+        channels: reading.file("channels.yaml"),
+        capabilities: reading.file("capabilities.yaml"),
+        grants: reading.file("grants.yaml"),
+        silent: reading.silent,
+    };
+    config.check(home, &mut mistakes);
     if mistakes.is_empty() {
         Ok(config)
     } else {
@@ -105,8 +125,30 @@ pub fn load(home: &Home) -> Result<Config, Mistakes> {
 }
 
 impl Config {
+    /// Whether each file that said something before says something still. One that is empty
+    /// or gone was cut off half-way, or lost: whoever means nothing writes that down.
+    ///
+    /// # Errors
+    /// Every file that fell silent.
+    pub fn check_after(&self, silent_before: &BTreeSet<&'static str>, home: &Home) -> Result<(), Mistakes> {
+        let fell_silent = self.silent.difference(silent_before).map(|file| {
+            let state = if home.join(file).exists() { "empty" } else { "missing" };
+            Mistake {
+                file: (*file).to_owned(),
+                line: None,
+                message: format!("was there and is now {state}; write `{}` to mean that", nothing(file)),
+            }
+        });
+        let mistakes: Vec<Mistake> = fell_silent.collect();
+        if mistakes.is_empty() {
+            Ok(())
+        } else {
+            Err(Mistakes(mistakes))
+        }
+    }
+
     /// What only shows when the files are put to use.
-    fn check(&self, mistakes: &mut Vec<Mistake>) {
+    fn check(&self, home: &Home, mistakes: &mut Vec<Mistake>) {
         let mut add = |file: &str, message: String| {
             mistakes.push(Mistake {
                 file: file.to_owned(),
@@ -128,10 +170,15 @@ impl Config {
         }
         for (skill, allowance) in &self.grants.grants {
             for (name, files) in &allowance.files {
+                let shown = files.path.display();
                 if !files.path.is_absolute() {
+                    add(
+                        "grants.yaml",
+                        format!("`grants.{skill}.files.{name}.path`: `{shown}` is not absolute"),
+                    );
+                } else if let Some(why) = home.exposes(&files.path) {
                     let message = format!(
-                        "`grants.{skill}.files.{name}.path`: `{}` is not absolute",
-                        files.path.display()
+                        "`grants.{skill}.files.{name}.path`: `{shown}` {why}: whoever reads it could take the gateway over\nhint: grant a directory of its own"
                     );
                     add("grants.yaml", message);
                 }
@@ -142,10 +189,13 @@ impl Config {
 
 /// The models in force, with what is defaulted and without any key.
 pub fn shown_models(config: &Config) -> serde_json::Value {
-    match ProviderModels::new(&config.models, &environment_variable) {
-        Ok(models) => serde_json::to_value(models.describe()).unwrap_or_default(),
-        Err(_) => serde_json::Value::Null,
-    }
+    serde_json::to_value(described(config)).unwrap_or_default()
+}
+
+/// The models in force, an entry each.
+pub fn described(config: &Config) -> Vec<claw_models::ModelDescription> {
+    let models = ProviderModels::new(&config.models, &environment_variable);
+    models.map(|models| models.describe()).unwrap_or_default()
 }
 
 /// An environment variable of this process, for `${NAME}` in files.
@@ -153,22 +203,37 @@ pub fn environment_variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-fn read<T: DeserializeOwned + Default>(path: &Path, mistakes: &mut Vec<Mistake>) -> T {
-    match parse(path) {
-        Ok(value) => value,
-        Err((line, message)) => {
-            let file = path
-                .file_name()
-                .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-            mistakes.push(Mistake { file, line, message });
-            T::default()
+/// What comes up while the files of a home are read.
+struct Reading<'a> {
+    home: &'a Home,
+    mistakes: &'a mut Vec<Mistake>,
+    silent: BTreeSet<&'static str>,
+}
+
+impl Reading<'_> {
+    fn file<T: DeserializeOwned + Default>(&mut self, file: &'static str) -> T {
+        match parse(&self.home.join(file)) {
+            Ok(Some(value)) => value,
+            Ok(None) => {
+                self.silent.insert(file);
+                T::default()
+            }
+            Err((line, message)) => {
+                self.mistakes.push(Mistake {
+                    file: file.to_owned(),
+                    line,
+                    message,
+                });
+                T::default()
+            }
         }
     }
 }
 
-fn parse<T: DeserializeOwned + Default>(path: &Path) -> Result<T, (Option<usize>, String)> {
+/// What a file says, if it is there and says something.
+fn parse<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, (Option<usize>, String)> {
     let text = match std::fs::metadata(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(T::default()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err((None, error.to_string())),
         Ok(metadata) if metadata.len() > MAX_FILE => return Err((None, format!("has more than {MAX_FILE} bytes"))),
         Ok(_) => std::fs::read_to_string(path).map_err(|error| (None, error.to_string()))?,
@@ -176,15 +241,20 @@ fn parse<T: DeserializeOwned + Default>(path: &Path) -> Result<T, (Option<usize>
     parse_text(&text)
 }
 
-fn parse_text<T: DeserializeOwned + Default>(text: &str) -> Result<T, (Option<usize>, String)> {
+fn parse_text<T: DeserializeOwned>(text: &str) -> Result<Option<T>, (Option<usize>, String)> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let wrong = |error: serde_yaml::Error| (error.location().map(|place| place.line()), error.to_string());
     // First as what is written, so that a key that is there twice is seen; then as what it means.
     let value: serde_yaml::Value = serde_yaml::from_str(text).map_err(wrong)?;
     if value.is_null() {
-        return Ok(T::default());
+        return Ok(None);
     }
-    serde_yaml::from_str(text).map_err(wrong)
+    let parsed = serde_yaml::from_str(text).map_err(wrong)?;
+    // `grants:` with nothing behind it is a file that was cut off there, or says nothing.
+    let cut = value
+        .as_mapping()
+        .is_some_and(|mapping| !mapping.is_empty() && mapping.values().all(serde_yaml::Value::is_null));
+    Ok((!cut).then_some(parsed))
 }
 
 #[cfg(test)]

@@ -261,6 +261,9 @@ impl Imports {
         let target: Target = capability
             .parse()
             .map_err(|error| Fault::new(Code::InvalidInput, format!("{error}")))?;
+        if self.doors.invoker().may_act(&target, &input) {
+            self.journal.mark_acted();
+        }
         // A skill that invokes a skill would make a future that holds itself: boxed here.
         let output = Box::pin(self.doors.invoker().invoke(self.child(id, target, input))).await?;
         if output.offline {

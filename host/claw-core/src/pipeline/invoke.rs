@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use futures::StreamExt as _;
 use serde_json::json;
 use tokio::sync::mpsc;
 
@@ -17,7 +18,7 @@ use crate::grants::Access;
 use crate::ids::{InvocationId, TraceParent};
 use crate::journal::Recorder;
 use crate::manifest::Violation;
-use crate::model::{CompletionRequest, Message, Role};
+use crate::model::{CompletionRequest, Message, ModelEvent, Role};
 use crate::policy::{Permit, Policy, Question};
 use crate::ports::{
     AuditLog, Capabilities, Capability, CapabilityCall, Claim, Effects, Idempotency, IdempotencyKey, Kept, LiveSkill,
@@ -149,6 +150,17 @@ impl OpenDoor<'_> {
         text.parse::<SkillRef>().map(Target::Skill).map_err(bad)
     }
 
+    /// Whether a call may change something outside, as far as can be said before it is made.
+    pub(super) fn may_act(&self, target: &Target, input: &Payload) -> bool {
+        match target {
+            Target::Skill(_) => true,
+            Target::Capability(name) => match self.invoker.capabilities.find(name) {
+                Some(capability) => capability.classify(input).is_ok_and(|effects| effects == Effects::Act),
+                None => false,
+            },
+        }
+    }
+
     /// Puts on record a call that was refused before it came to the door, and gives the refusal
     /// back.
     pub(super) async fn refuse(&self, call: Invocation, fault: Fault) -> Fault {
@@ -246,8 +258,8 @@ impl OpenDoor<'_> {
             Claim::Fresh(claimed) => {
                 let result = self.dispatch(call, &permit, found, deadline, entry, trail).await;
                 match &result {
-                    // Turned away before anything of it was done; later, it may have had effects.
-                    Err(fault) if fault.code == Code::Overloaded && trail.journal.is_empty() => claimed.release().await,
+                    // What may be tried again, may be tried again with the same key.
+                    Err(fault) if passes(fault.code) && is_safe_again(found, trail) => claimed.release().await,
                     Ok(_) | Err(_) => claimed.store(&result).await?,
                 }
                 result.map(|kept| answer(kept, false))
@@ -343,7 +355,24 @@ impl OpenDoor<'_> {
             use_name,
             deadline,
         };
-        let done = self.doors.completer.complete(&complete, request).await?.completion;
+        let done = match &call.events {
+            None => self.doors.completer.complete(&complete, request).await?.completion,
+            Some(events) => {
+                let mut stream = self.doors.completer.stream(&complete, request).await?;
+                loop {
+                    match stream.next().await {
+                        Some(Ok(ModelEvent::TextDelta(text))) => {
+                            // Nobody listens any more: the call is dropped with its caller.
+                            let _ = events.send(OutputEvent::Chunk { text }).await;
+                        }
+                        Some(Ok(ModelEvent::ToolCall(_))) => {}
+                        Some(Ok(ModelEvent::Done(done))) => break *done,
+                        Some(Err(fault)) => return Err(fault),
+                        None => return Err(Fault::internal()),
+                    }
+                }
+            }
+        };
         let payload = Payload::Json(json!({
             "text": done.message.joined_text(),
             "model": done.model,
@@ -356,6 +385,33 @@ impl OpenDoor<'_> {
             payload,
             offline: done.offline,
         })
+    }
+}
+
+/// Whether a failure says nothing about the next attempt.
+fn passes(code: Code) -> bool {
+    matches!(
+        code,
+        Code::Overloaded
+            | Code::AuditUnavailable
+            | Code::DeadlineExceeded
+            | Code::GrantMissing
+            | Code::GrantUndeclared
+            | Code::PolicyDenied
+            | Code::ModelAuth
+            | Code::ModelRateLimited
+            | Code::ModelTimeout
+            | Code::ModelUnavailable
+    )
+}
+
+/// Nothing outside can have been changed by the attempt, or its skill says that changing it
+/// twice changes it once.
+fn is_safe_again(found: &Found, trail: &Trail) -> bool {
+    match found {
+        Found::Skill(skill) => skill.component.facts().manifest.idempotent || !trail.journal.has_acted(),
+        Found::Capability(_, Effects::None) | Found::Inference => true,
+        Found::Capability(_, Effects::Act) => false,
     }
 }
 

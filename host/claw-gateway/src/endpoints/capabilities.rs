@@ -30,6 +30,7 @@ pub(crate) struct CapabilityRow {
 #[utoipa::path(
     get,
     path = "/v1/capabilities",
+    operation_id = "capabilities",
     tag = "capabilities",
     responses((status = 200, description = "What this host can do itself", body = CapabilityList))
 )]

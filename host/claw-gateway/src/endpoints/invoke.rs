@@ -65,11 +65,12 @@ pub(crate) struct NamedCall {
 #[utoipa::path(
     post,
     path = "/v1/skills/{name}/invoke",
+    operation_id = "invoke_skill",
     tag = "invoke",
     params(
         ("name" = String, Path, description = "`name` or `name@version`"),
         ("idempotency-key" = Option<String>, Header, description = "1 to 255 visible ASCII characters; calls with the same key count as one"),
-        ("claw-timeout-ms" = Option<u64>, Header, description = "How long the call may take, in milliseconds"),
+        ("claw-timeout-ms" = Option<u64>, Header, minimum = 1, description = "How long the call may take, in milliseconds"),
         ("traceparent" = Option<String>, Header, description = "The W3C trace that the call continues"),
     ),
     request_body(content = Object, description = "The skill's input"),
@@ -95,10 +96,11 @@ pub(crate) async fn skill(
 #[utoipa::path(
     post,
     path = "/v1/invoke",
+    operation_id = "invoke",
     tag = "invoke",
     params(
         ("idempotency-key" = Option<String>, Header, description = "1 to 255 visible ASCII characters; calls with the same key count as one"),
-        ("claw-timeout-ms" = Option<u64>, Header, description = "How long the call may take, in milliseconds"),
+        ("claw-timeout-ms" = Option<u64>, Header, minimum = 1, description = "How long the call may take, in milliseconds"),
         ("traceparent" = Option<String>, Header, description = "The W3C trace that the call continues"),
     ),
     request_body = NamedCall,

@@ -87,6 +87,7 @@ pub(crate) struct SkillDetail {
 #[utoipa::path(
     get,
     path = "/v1/skills",
+    operation_id = "skills",
     tag = "skills",
     responses((status = 200, description = "Every skill and version", body = SkillList))
 )]
@@ -100,6 +101,7 @@ pub(crate) async fn list(State(app): State<Shared>, Extension(caller): Extension
 #[utoipa::path(
     get,
     path = "/v1/skills/{name}",
+    operation_id = "describe_skill",
     tag = "skills",
     params(("name" = String, Path, description = "`name` or `name@version`")),
     responses((status = 200, description = "The skill", body = SkillDetail))

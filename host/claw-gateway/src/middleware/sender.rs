@@ -35,7 +35,9 @@ pub(super) fn is_no_foreign_page(app: &App, request: &Request) -> Result<(), Ref
         // `null` is every sandboxed page and every file, whoever configured what.
         if origin == "null" || !allowed.iter().any(|known| known.as_bytes() == origin.as_bytes()) {
             let refusal = Refusal::new(HttpCode::BadOrigin, "the page's origin may not call this gateway");
-            return Err(refusal.hint("add it to the gateway's allowed origins, or call from a program"));
+            return Err(
+                refusal.hint("call from a program; for a page behind a proxy of yours start the gateway with `--allow-origin`")
+            );
         }
     }
     // `same-site` is another port of the same machine as well.

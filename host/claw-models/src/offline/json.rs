@@ -73,8 +73,14 @@ pub(super) fn is_finding_key(name: &str) -> bool {
 /// words or objects counts.
 pub(super) fn findings(values: &[Value]) -> Vec<String> {
     let mut named = Vec::new();
-    values.iter().for_each(|value| gather(value, &is_finding_key, &mut named));
-    if named.is_empty() {
+    let lists_them = std::cell::Cell::new(false);
+    let wanted = |key: &str| {
+        let is = is_finding_key(key);
+        lists_them.set(lists_them.get() || is);
+        is
+    };
+    values.iter().for_each(|value| gather(value, &wanted, &mut named));
+    if named.is_empty() && !lists_them.get() {
         values.iter().for_each(|value| gather(value, &|_| true, &mut named));
         values
             .iter()

@@ -51,11 +51,27 @@ fn check(loaded: &Result<Config, config::Mistakes>, as_json: bool) -> Exit {
 /// What is no mistake, and worth a look.
 fn notes(config: &Config) -> Vec<String> {
     let mut notes = Vec::new();
+    for file in &config.silent {
+        notes.push(format!("{file}: is missing or empty, and says nothing"));
+    }
     for policy in config.policies.policies.iter().filter(|policy| !policy.enforce) {
         notes.push(format!("policies.yaml: `{}` is not enforced", policy.name));
     }
     for channel in config.channels.channels.iter().filter(|channel| !channel.kind.is_served()) {
         notes.push(format!("channels.yaml: this version does not serve `{}`", channel.name));
+    }
+    for model in config::described(config) {
+        if let Some(missing) = &model.key_missing {
+            notes.push(format!("models.yaml: `{}` has no key yet: {missing}", model.entry));
+        }
+    }
+    for (skill, allowance) in &config.grants.grants {
+        for (name, files) in allowance.files.iter().filter(|(_, files)| !files.path.is_dir()) {
+            notes.push(format!(
+                "grants.yaml: `{}`, which `{skill}` has as `{name}`, is no directory now",
+                files.path.display()
+            ));
+        }
     }
     notes
 }

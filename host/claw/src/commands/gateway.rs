@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result};
 use claw_core::audit::Level;
 use claw_core::ports::Caller;
 use claw_gateway::{Gateway, Settings, StaticTokens};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -59,6 +60,7 @@ async fn serve(arguments: &RunArgs, environment: &Environment) -> Result<Exit> {
             .hint("this version serves this machine alone; listen on 127.0.0.1 and put a TLS proxy with `--allow-host` in front")
             .into());
     }
+    let max_connections = connections(raise_open_files());
     let home = &environment.home;
     let first = super::onboard::set_up(home, &Exec::default())?;
     if !first.is_empty() {
@@ -97,7 +99,9 @@ async fn serve(arguments: &RunArgs, environment: &Environment) -> Result<Exit> {
         operations: std::sync::Arc::new(Operations::of(&host)),
         settings: Settings {
             allowed_hosts: arguments.allow_host.clone(),
+            allowed_origins: arguments.allow_origin.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            max_connections,
             ..Settings::default()
         },
     };
@@ -113,6 +117,41 @@ async fn serve(arguments: &RunArgs, environment: &Environment) -> Result<Exit> {
     drop(lock);
     tracing::info!("stopped");
     Ok(Exit::Ok)
+}
+
+/// As many descriptors as a gateway ever needs; commands that it runs are given them too,
+/// and some look at each.
+const MAX_OPEN_FILES: u64 = 65_536;
+/// The most connections at once, however many descriptors there are.
+const MAX_CONNECTIONS: u64 = 1024;
+
+/// Raises the bound on open files towards what this process may have, and gives what it is
+/// afterwards.
+fn raise_open_files() -> u64 {
+    let limit = getrlimit(Resource::Nofile);
+    let (Some(soft), hard) = (limit.current, limit.maximum) else {
+        return u64::MAX;
+    };
+    let wanted = hard.unwrap_or(u64::MAX).min(MAX_OPEN_FILES);
+    if wanted <= soft {
+        return soft;
+    }
+    let raised = Rlimit {
+        current: Some(wanted),
+        maximum: hard,
+    };
+    match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => wanted,
+        Err(error) => {
+            tracing::warn!(%error, soft, wanted, "the bound on open files stays as it is");
+            soft
+        }
+    }
+}
+
+/// How many connections leave half of the descriptors to everything else.
+fn connections(open_files: u64) -> usize {
+    usize::try_from((open_files / 2).clamp(1, MAX_CONNECTIONS)).unwrap_or(1)
 }
 
 /// Resolves when this process is asked to end.
@@ -186,3 +225,6 @@ async fn stop(environment: &Environment) -> Result<Exit> {
     output::note(format!("stopped {}", client.url()));
     Ok(Exit::Ok)
 }
+
+#[cfg(test)]
+mod tests;

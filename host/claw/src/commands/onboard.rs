@@ -65,6 +65,11 @@ fn exec(arguments: &OnboardArgs) -> Result<Exec> {
         exec.presets.push(preset);
     }
     exec.roots = roots(&arguments.root)?;
+    if !exec.roots.is_empty() && !exec.presets.contains(&Preset::Git) {
+        return Err(Failed::new(Exit::Usage, "`--root` is for a command that works in one")
+            .hint("add `--exec git`")
+            .into());
+    }
     Ok(exec)
 }
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use claw_exec::{CapabilitiesFile, CommandEntry, Preset};
 
+use crate::exit::{Exit, Failed};
 use crate::home::Home;
 
 const FILES: [(&str, &str); 4] = [
@@ -49,30 +50,48 @@ pub fn write_starter(home: &Home, exec: &Exec) -> Result<Vec<&'static str>> {
             written.push(name);
         }
     }
-    if !home.join("capabilities.yaml").exists() {
-        home.write("capabilities.yaml", capabilities(exec)?.as_bytes())?;
+    let offered = home.join("capabilities.yaml");
+    if !offered.exists() {
+        home.write(
+            "capabilities.yaml",
+            capabilities(CapabilitiesFile::default(), exec)?.as_bytes(),
+        )?;
+        written.push("capabilities.yaml");
+    } else if !exec.presets.is_empty() {
+        let text = std::fs::read_to_string(&offered)?;
+        let file: CapabilitiesFile = serde_yaml::from_str(&text)?;
+        // Only what this program wrote is written again; somebody's own words are not.
+        if text != in_words(&file)? {
+            let message = "`capabilities.yaml` was edited by hand, so it is left alone";
+            let hint = "add to its `commands`: `git: {preset: git, roots: {NAME: /a/directory}}`, or `gh: {preset: gh, env: [GH_TOKEN]}`";
+            return Err(Failed::new(Exit::BadConfig, message).hint(hint).into());
+        }
+        home.write("capabilities.yaml", capabilities(file, exec)?.as_bytes())?;
         written.push("capabilities.yaml");
     }
     Ok(written)
 }
 
-fn capabilities(exec: &Exec) -> Result<String> {
-    let mut file = CapabilitiesFile::default();
+fn in_words(file: &CapabilitiesFile) -> Result<String> {
+    Ok(format!("{CAPABILITIES}{}", serde_yaml::to_string(file)?))
+}
+
+/// The file with these commands added to those that it has.
+fn capabilities(mut file: CapabilitiesFile, exec: &Exec) -> Result<String> {
     for preset in &exec.presets {
         let name = serde_yaml::to_value(preset)?.as_str().unwrap_or_default().to_owned();
-        let env = if name == "gh" {
-            vec!["GH_TOKEN".to_owned()]
-        } else {
-            Vec::new()
-        };
-        let roots = if name == "git" { exec.roots.clone() } else { BTreeMap::new() };
-        let entry = CommandEntry {
+        let entry = file.commands.entry(name.clone()).or_insert_with(|| CommandEntry {
             preset: Some(*preset),
-            env,
-            roots,
+            env: if name == "gh" {
+                vec!["GH_TOKEN".to_owned()]
+            } else {
+                Vec::new()
+            },
             ..CommandEntry::default()
-        };
-        file.commands.insert(name, entry);
+        });
+        if name == "git" {
+            entry.roots.extend(exec.roots.clone());
+        }
     }
-    Ok(format!("{CAPABILITIES}{}", serde_yaml::to_string(&file)?))
+    in_words(&file)
 }

@@ -103,3 +103,69 @@ fn an_empty_file_says_nothing_and_a_broken_one_is_named() {
         assert_eq!(mistakes(&[("models.yaml", text)]).len(), 1, "{text:?}");
     }
 }
+
+#[test]
+fn a_grant_from_which_the_home_could_be_read_is_refused() {
+    let (directory, home) = home(&[]);
+    let link = tempfile::tempdir().unwrap();
+    let linked = link.path().join("link");
+    std::os::unix::fs::symlink(directory.path(), &linked).unwrap();
+    let inside = directory.path().join("not/there/../yet");
+    for (path, why) in [
+        (Path::new("/"), "holds this home"),
+        (directory.path(), "holds this home"),
+        (linked.as_path(), "holds this home"),
+        (inside.as_path(), "lies in this home"),
+    ] {
+        let grants = format!(
+            "grants: {{a: {{files: {{logs: {{path: \"{}\", access: read}}}}}}}}",
+            path.display()
+        );
+        std::fs::write(home.join("grants.yaml"), grants).unwrap();
+        let mistakes = load(&home).unwrap_err().to_string();
+        assert!(
+            mistakes.starts_with("grants.yaml: `grants.a.files.logs.path`") && mistakes.contains(why),
+            "{mistakes}"
+        );
+    }
+    let grants = format!(
+        "grants: {{a: {{files: {{logs: {{path: \"{}\", access: read}}}}}}}}",
+        link.path().display()
+    );
+    std::fs::write(home.join("grants.yaml"), grants).unwrap();
+    load(&home).unwrap();
+}
+
+#[test]
+fn files_that_say_nothing_are_known() {
+    let (_directory, home) = home(&[
+        ("models.yaml", "# nothing\n"),
+        ("grants.yaml", "grants: {}\n"),
+        ("policies.yaml", ""),
+    ]);
+    let silent: Vec<&str> = load(&home).unwrap().silent.into_iter().collect();
+    assert_eq!(silent, ["capabilities.yaml", "channels.yaml", "models.yaml", "policies.yaml"]);
+}
+
+#[test]
+fn commands_are_added_to_a_file_that_nobody_edited_and_to_no_other() {
+    let (_directory, home) = home(&[]);
+    home.create().unwrap();
+    write_starter(&home, &Exec::default()).unwrap();
+    let git = |name: &str| Exec {
+        presets: vec![claw_exec::Preset::Git],
+        roots: [(name.to_owned(), "/tmp".into())].into(),
+    };
+    for name in ["one", "two"] {
+        assert_eq!(write_starter(&home, &git(name)).unwrap(), ["capabilities.yaml"]);
+    }
+    let config = load(&home).unwrap();
+    let roots = &config.capabilities.commands.get("git").unwrap().roots;
+    assert_eq!(roots.keys().collect::<Vec<_>>(), ["one", "two"]);
+
+    let path = home.join("capabilities.yaml");
+    let edited = format!("# mine\n{}", std::fs::read_to_string(&path).unwrap());
+    std::fs::write(&path, &edited).unwrap();
+    assert!(write_starter(&home, &git("three")).is_err());
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), edited);
+}

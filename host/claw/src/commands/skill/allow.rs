@@ -4,7 +4,6 @@
 mod book;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use claw_core::grants::{Access, Allowance, AllowedFiles, Requests};
@@ -13,8 +12,9 @@ use serde_json::json;
 
 use super::component::dropped;
 use crate::cli::AllowArgs;
+use crate::client::Client;
 use crate::commands::Environment;
-use crate::exit::{Exit, Failed};
+use crate::exit::{self, Exit, Failed};
 use crate::home::Home;
 use crate::output;
 
@@ -45,6 +45,7 @@ pub(super) fn run(args: &AllowArgs, environment: &Environment) -> Result<Exit> {
         allow(&mut allowance, &change, &deployed);
     }
     book.put(&args.name, allowance.clone())?;
+    take_up(environment);
     if args.json {
         output::json(&json!({ "skill": args.name, "allowed": allowance }));
     } else {
@@ -54,6 +55,22 @@ pub(super) fn run(args: &AllowArgs, environment: &Environment) -> Result<Exit> {
         output::note(missing);
     }
     Ok(Exit::Ok)
+}
+
+/// Has the gateway that runs on this home read the file now, so that the next call sees it.
+/// Where none answers, or the files have other mistakes, the grant is written all the same.
+fn take_up(environment: &Environment) {
+    let local = Environment {
+        gateway: None,
+        ..environment.clone()
+    };
+    let told = Client::connect(&local)
+        .and_then(|client| crate::commands::runtime()?.block_on(client.post("/v1/admin/reload", &json!({}), &[])));
+    if let Err(error) = told
+        && exit::of(&error) != Exit::Unreachable
+    {
+        output::note(format!("the gateway does not take it up yet: {error:#}"));
+    }
 }
 
 /// What was asked for, checked as far as it can be without a skill.
@@ -150,23 +167,13 @@ fn files_grant(text: &str, revoke: bool, home: &Home) -> Result<(String, Option<
             "grant the directory that holds it",
         ));
     }
-    if let Some(why) = exposes(&real, home) {
+    if let Some(why) = home.exposes(&real) {
         let message = format!("`{}` {why}: whoever reads it could take the gateway over", path.display());
         return Err(Failed::new(Exit::Refused, message)
             .hint("grant a directory of its own")
             .into());
     }
     Ok((name.to_owned(), Some(AllowedFiles { path, access })))
-}
-
-/// Below or above the home lie the operator's token and the home's key.
-fn exposes(directory: &Path, home: &Home) -> Option<&'static str> {
-    let home = home.path().canonicalize().unwrap_or_else(|_| PathBuf::from(home.path()));
-    match (home.starts_with(directory), directory.starts_with(&home)) {
-        (true, _) => Some("holds this home"),
-        (false, true) => Some("lies in this home"),
-        (false, false) => None,
-    }
 }
 
 /// What the versions in the home ask for.

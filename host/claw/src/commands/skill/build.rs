@@ -140,7 +140,8 @@ pub(super) fn build(folder: &Folder, profile: Profile, trust: bool, environment:
     let size_bytes = found.size;
     let (count, word) = (packed.files.len(), if packed.files.len() == 1 { "file" } else { "files" });
     steps.say(format!(
-        "packaged {count} {word}, {size_bytes} bytes, sha256 {}",
+        "packaged {count} {word} ({}), {size_bytes} bytes, sha256 {}",
+        in_short(packed.files.keys()),
         found.sha256
     ));
     Ok(Built {
@@ -152,6 +153,17 @@ pub(super) fn build(folder: &Folder, profile: Profile, trust: bool, environment:
         files: packed.files.into_keys().collect(),
         warnings,
     })
+}
+
+/// The first names of many.
+fn in_short<'n>(names: impl ExactSizeIterator<Item = &'n String>) -> String {
+    let count = names.len();
+    let mut shown: Vec<&str> = names.take(12).map(String::as_str).collect();
+    let more = format!("and {} more", count.saturating_sub(shown.len()));
+    if count > shown.len() {
+        shown.push(&more);
+    }
+    shown.join(", ")
 }
 
 /// Why a component was refused, with the code that it ends the program with.

@@ -1,5 +1,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
+use std::path::Path;
+
 use super::*;
 
 fn home(scratch: &Path) -> Home {

@@ -1,0 +1,95 @@
+#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+use claw_core::ports::Models as _;
+
+use super::*;
+use crate::config::{Exec, write_starter};
+
+const GRANTS: &str = "grants: {echo: {model: [general]}}\n";
+
+fn host() -> (tempfile::TempDir, Home, Host) {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let directory = tempfile::tempdir().unwrap();
+    let home = Home::find(Some(directory.path().join("home"))).unwrap();
+    home.create().unwrap();
+    write_starter(&home, &Exec::default()).unwrap();
+    home.write("grants.yaml", GRANTS.as_bytes()).unwrap();
+    let settings = HostSettings {
+        compiler: child_compiler(PathBuf::from("/no/compiler")),
+        engine: EngineSettings::default(),
+        audit_models: Level::Process,
+        audit_skills: Level::Process,
+        watch: WatchSettings::default(),
+    };
+    let host = Host::open(&home, settings).unwrap();
+    (directory, home, host)
+}
+
+#[test]
+fn a_file_that_falls_silent_is_a_mistake_and_the_last_good_one_stays() {
+    let (_directory, home, host) = host();
+    let live = host.live();
+    let decision = || live.policy.load().decision().clone();
+    let before = decision();
+    for (file, nothing) in [
+        ("models.yaml", "models: {}"),
+        ("policies.yaml", "policies: []"),
+        ("channels.yaml", "channels: []"),
+        ("capabilities.yaml", "commands: {}"),
+        ("grants.yaml", "grants: {}"),
+    ] {
+        let good = std::fs::read(home.join(file)).unwrap();
+        for text in ["", "  \n", "# nothing\n", "~\n"] {
+            std::fs::write(home.join(file), text).unwrap();
+            let expected = format!("{file}: was there and is now empty; write `{nothing}` to mean that");
+            assert_eq!(live.reload().unwrap_err().to_string(), expected, "{text:?}");
+        }
+        std::fs::remove_file(home.join(file)).unwrap();
+        let expected = format!("{file}: was there and is now missing; write `{nothing}` to mean that");
+        assert_eq!(live.reload().unwrap_err().to_string(), expected);
+        assert!(live.mistakes().is_some());
+        assert_eq!(decision(), before);
+        std::fs::write(home.join(file), nothing).unwrap();
+        live.reload().unwrap();
+        std::fs::write(home.join(file), good).unwrap();
+        live.reload().unwrap();
+    }
+    assert!(live.mistakes().is_none());
+}
+
+#[test]
+fn a_file_that_was_cut_off_behind_its_first_word_is_a_mistake() {
+    let (_directory, home, host) = host();
+    std::fs::write(home.join("grants.yaml"), "grants:\n").unwrap();
+    let mistakes = host.live().reload().unwrap_err();
+    assert!(mistakes.to_string().starts_with("grants.yaml"), "{mistakes}");
+}
+
+#[test]
+fn files_that_never_said_anything_may_stay_silent() {
+    let (_directory, home, host) = host();
+    drop(host);
+    std::fs::write(home.join("channels.yaml"), "# none\n").unwrap();
+    let host = Host::open(&home, HostSettings::standard().unwrap()).unwrap();
+    host.live().reload().unwrap();
+    std::fs::remove_file(home.join("channels.yaml")).unwrap();
+    host.live().reload().unwrap();
+}
+
+#[test]
+fn one_part_that_cannot_be_keeps_all_others_out() {
+    let (_directory, _home, host) = host();
+    let live = host.live();
+    let yaml = |text: &str| serde_yaml::from_str(text).unwrap();
+    let bad = Config {
+        models: serde_yaml::from_str("models: {other: {provider: offline, use_for: [else]}}").unwrap(),
+        capabilities: yaml("commands: {tool: {path: relative/tool, allow: [{args: x}]}}"),
+        ..Config::default()
+    };
+    let before = live.policy.load().decision().clone();
+    let mistakes = live.put_in_force(&bad).unwrap_err();
+    assert!(mistakes.to_string().starts_with("capabilities.yaml"), "{mistakes}");
+    assert!(live.models.route("general").is_ok());
+    assert!(live.models.route("else").is_err());
+    assert_eq!(*live.policy.load().decision(), before);
+}
