@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use semver::Version;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -183,6 +184,22 @@ impl GrantBook {
         grants
     }
 
+    /// Which of these versions of a skill its bare name means, lowest first and each with
+    /// whether all that it asks for is allowed: the pinned one alone; without a pin the highest
+    /// that is allowed all, else the highest. `None`: none, or the pinned one is not there.
+    pub fn meant<'v, I>(&self, name: &str, mut versions: I) -> Option<&'v Version>
+    where
+        I: DoubleEndedIterator<Item = (&'v Version, bool)> + Clone,
+    {
+        if let Some(pin) = self.pin(name) {
+            return versions
+                .map(|(version, _)| version)
+                .find(|version| version.to_string() == pin);
+        }
+        let allowed = versions.clone().rev().find(|(_, complete)| *complete);
+        allowed.or_else(|| versions.next_back()).map(|(version, _)| version)
+    }
+
     /// The pinned version of a skill, if the operator pinned one.
     pub fn pin(&self, name: &str) -> Option<&str> {
         self.grants.get(name)?.pin.as_deref()
@@ -217,3 +234,6 @@ pub fn hex(bytes: &[u8]) -> String {
         text
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -197,7 +197,13 @@ impl Books {
         }
         let mut live = Live::default();
         for (name, versions) in skills {
-            let default = default_version(&versions, self.grants.pin(&name));
+            let complete = versions
+                .iter()
+                .map(|(version, (skill, _))| (version, skill.grants.is_complete()));
+            let default = match self.grants.meant(&name, complete) {
+                Some(version) => Bare::Version(version.clone()),
+                None => Bare::Missing(self.grants.pin(&name).unwrap_or_default().to_owned()),
+            };
             for (version, (skill, file)) in &versions {
                 live.statuses.push(status(skill, file, default.is(version)));
             }
@@ -215,21 +221,6 @@ impl Bare {
     fn is(&self, version: &Version) -> bool {
         matches!(self, Bare::Version(default) if default == version)
     }
-}
-
-/// The pinned version alone; without a pin the highest that has all it asks for, else the highest.
-fn default_version(versions: &BTreeMap<Version, (LiveSkill, &str)>, pin: Option<&str>) -> Bare {
-    if let Some(pin) = pin {
-        let pinned = versions.keys().find(|version| version.to_string() == pin);
-        return pinned.cloned().map_or_else(|| Bare::Missing(pin.to_owned()), Bare::Version);
-    }
-    let granted = versions
-        .iter()
-        .rev()
-        .find(|(_, (skill, _))| skill.grants.is_complete())
-        .map(|(version, _)| version);
-    let chosen = granted.or_else(|| versions.keys().next_back());
-    Bare::Version(chosen.cloned().unwrap_or_else(|| Version::new(0, 0, 0)))
 }
 
 fn status(skill: &LiveSkill, file: &str, default: bool) -> SkillStatus {

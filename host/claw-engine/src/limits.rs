@@ -8,7 +8,7 @@ use wasmtime::ResourceLimiter;
 /// The most elements that all tables of an instance may have together.
 pub(crate) const MAX_TABLE_ELEMENTS: usize = 20_000;
 /// The most core instances of one component.
-pub(crate) const MAX_CORE_INSTANCES: u32 = 16;
+pub(crate) const MAX_CORE_INSTANCES: u32 = 32;
 /// The most linear memories of one component.
 pub(crate) const MAX_MEMORIES: u32 = 2;
 /// The most tables of one component.

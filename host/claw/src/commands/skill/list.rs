@@ -126,19 +126,10 @@ fn rows(dropped: &[Dropped], book: &GrantBook) -> Vec<Row> {
     }
     let mut rows = Vec::new();
     for (name, versions) in skills {
-        let pinned = versions
-            .keys()
-            .find(|version| book.pin(&name) == Some(version.to_string().as_str()));
-        let granted = || {
-            versions
-                .iter()
-                .rev()
-                .find(|(_, (_, grants))| grants.is_complete())
-                .map(|(version, _)| version)
-        };
-        let default = pinned.or_else(granted).or_else(|| versions.keys().next_back()).cloned();
+        let complete = versions.iter().map(|(version, (_, grants))| (version, grants.is_complete()));
+        let default = book.meant(&name, complete).cloned();
         rows.extend(versions.into_iter().map(|(version, (row, _))| Row {
-            default: Some(version) == default,
+            default: Some(&version) == default.as_ref(),
             ..row
         }));
     }
