@@ -14,9 +14,9 @@ mod bare;
 mod guests;
 #[path = "support/measure.rs"]
 mod measure;
+#[path = "support/program.rs"]
+mod program;
 
-use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -29,34 +29,8 @@ use claw_core::policy::{PoliciesFile, Policy, Question};
 use claw_core::ports::{Component, Effects, Run, World};
 use claw_engine::{Compiler, Engine, EngineSettings, Loader};
 use measure::{Latencies, closed_loop, median};
+use program::{claw, command, root, run};
 use serde_json::json;
-
-fn claw() -> &'static str {
-    env!("CARGO_BIN_EXE_claw")
-}
-
-fn root() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
-}
-
-fn command(home: &Path) -> Command {
-    let mut command = Command::new(claw());
-    command.env("CLAW_HOME", home);
-    command
-}
-
-struct Ran {
-    code: i32,
-    err: String,
-}
-
-fn run(command: &mut Command) -> Ran {
-    let output = command.output().unwrap();
-    Ran {
-        code: output.status.code().unwrap_or(-1),
-        err: String::from_utf8_lossy(&output.stderr).into_owned(),
-    }
-}
 
 fn one_run(host: Arc<NoHost>) -> Run {
     Run {

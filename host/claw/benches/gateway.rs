@@ -19,9 +19,11 @@ mod http;
 mod measure;
 #[path = "support/process.rs"]
 mod process;
+#[path = "support/program.rs"]
+mod program;
 
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -30,34 +32,8 @@ use axum::routing::post;
 use http::{Connection, Request};
 use measure::{Latencies, closed_loop, median};
 use process::{cpu_seconds, resident_mib};
+use program::{claw, command, root, run};
 use serde_json::{Value, json};
-
-fn claw() -> &'static str {
-    env!("CARGO_BIN_EXE_claw")
-}
-
-fn root() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
-}
-
-fn command(home: &Path) -> Command {
-    let mut command = Command::new(claw());
-    command.env("CLAW_HOME", home).env_remove("CLAW_GATEWAY");
-    command
-}
-
-struct Ran {
-    code: i32,
-    err: String,
-}
-
-fn run(command: &mut Command) -> Ran {
-    let output = command.output().unwrap();
-    Ran {
-        code: output.status.code().unwrap_or(-1),
-        err: String::from_utf8_lossy(&output.stderr).into_owned(),
-    }
-}
 
 const ROUNDS: usize = 5;
 const TIME: Duration = Duration::from_secs(2);
