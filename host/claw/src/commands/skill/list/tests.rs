@@ -51,11 +51,11 @@ fn versions_stand_below_one_another_and_the_default_is_marked() {
             versions.iter().map(|(version, _)| version.as_str()).collect::<Vec<_>>(),
             ["1.9.0", "1.10.0"]
         );
-        versions.into_iter().find(|(_, default)| *default).unwrap().0
+        versions.into_iter().find(|(_, default)| *default).map(|(version, _)| version)
     };
-    assert_eq!(default(&book(None)), "1.10.0");
-    assert_eq!(default(&book(Some("1.9.0"))), "1.9.0");
-    assert_eq!(default(&book(Some("7.0.0"))), "1.10.0");
+    assert_eq!(default(&book(None)).as_deref(), Some("1.10.0"));
+    assert_eq!(default(&book(Some("1.9.0"))).as_deref(), Some("1.9.0"));
+    assert_eq!(default(&book(Some("7.0.0"))), None, "a pin whose version is not there");
 }
 
 #[test]
