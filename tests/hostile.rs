@@ -36,6 +36,14 @@ async fn every_attack_ends_with_its_own_code_while_a_neighbour_is_answered() {
             "limit.output",
         ),
         (json!({ "mode": "host-calls" }), "limit.host_calls"),
+        (
+            json!({ "mode": "log", "text": "x", "count": 100_000_000 }),
+            "limit.host_calls",
+        ),
+        (
+            json!({ "mode": "stdout", "text": "x", "count": 100_000_000 }),
+            "limit.host_calls",
+        ),
         (json!({ "mode": "handles" }), "limit.handles"),
         (json!({ "mode": "big-write", "count": 9_000_000 }), "limit.host_data"),
         (json!({ "mode": "own-error" }), "skill.error"),

@@ -44,7 +44,7 @@ const MAX_ISSUED: usize = 16;
 impl Context {
     pub(crate) fn new(run: Run, packaged: Arc<Packaged>) -> Self {
         let flooded = Flooded::default();
-        let logs = LogBudget::new(run.journal.clone());
+        let logs = LogBudget::new(run.journal.clone(), flooded.clone());
         let wasi = world::wasi(&run, &logs, &flooded);
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_HANDLES);
@@ -103,7 +103,7 @@ impl Context {
 
     /// What ended the run, if a limit did.
     pub(crate) fn tripped(&self) -> Option<Fault> {
-        let flood = || self.is_flooded().then(too_many_calls);
+        let flood = || self.is_flooded().then(flood);
         self.tripped.clone().or_else(flood).or_else(|| self.memory.tripped().cloned())
     }
 
@@ -154,6 +154,14 @@ fn too_many_calls() -> Fault {
     Fault::new(
         Code::LimitHostCalls,
         format!("the skill made more than {MAX_HOST_CALLS} host calls"),
+    )
+}
+
+/// The limit that clocks, log lines and standard streams end a run with.
+fn flood() -> Fault {
+    Fault::new(
+        Code::LimitHostCalls,
+        "the skill flooded its host with calls: log lines, output lines or clock reads",
     )
 }
 

@@ -2,8 +2,10 @@
 //! into the journal, under one bound. Never to this process's own.
 
 use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::context::Flooded;
 use bytes::Bytes;
 use claw_core::journal::{Effect, LogLevel, Recorder};
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
@@ -11,6 +13,8 @@ use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
 /// The most log lines that one invocation may write.
 const MAX_LINES: u64 = 1_000;
+/// The most times that one invocation may say something before it counts as a flood.
+const MAX_CALLS: u64 = 100_000;
 /// The most bytes of all of its log lines.
 const MAX_BYTES: usize = 256 << 10;
 /// The most bytes of one line; the rest of it is cut off.
@@ -24,10 +28,12 @@ const LAST_WORDS: usize = 4;
 pub(crate) struct LogBudget {
     journal: Arc<Recorder>,
     used: Arc<Mutex<Used>>,
+    flooded: Flooded,
 }
 
 #[derive(Debug, Default)]
 struct Used {
+    calls: u64,
     lines: u64,
     bytes: usize,
     dropped: u64,
@@ -44,16 +50,18 @@ pub(crate) enum Stream {
 }
 
 impl LogBudget {
-    pub(crate) fn new(journal: Arc<Recorder>) -> Self {
+    pub(crate) fn new(journal: Arc<Recorder>, flooded: Flooded) -> Self {
         LogBudget {
             journal,
             used: Arc::default(),
+            flooded,
         }
     }
 
     /// Writes one line, or counts it where there is no room.
     pub(crate) fn write(&self, level: LogLevel, mut message: String, fields: Option<String>, source: &str) {
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        self.count(&mut used);
         if message.len() > MAX_LINE {
             let cut = message.floor_char_boundary(MAX_LINE);
             message.truncate(cut);
@@ -79,11 +87,20 @@ impl LogBudget {
         );
     }
 
+    /// Counts a call that says something; past the limit the run is ended.
+    fn count(&self, used: &mut Used) {
+        used.calls += 1;
+        if used.calls > MAX_CALLS {
+            self.flooded.store(true, Ordering::Relaxed);
+        }
+    }
+
     /// Takes bytes of a standard stream; every complete line is written.
     fn take(&self, stream: Stream, bytes: &[u8]) {
         let mut lines = Vec::new();
         {
             let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+            self.count(&mut used);
             let pending = match stream {
                 Stream::Out => &mut used.stdout,
                 Stream::Err => &mut used.stderr,
