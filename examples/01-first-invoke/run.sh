@@ -64,9 +64,13 @@ wait_for listed '1\.2\.0'
 wait_for listed live
 "$CLAW" skill list
 
-say "review the last two commits, over HTTP"
-"$CLAW" invoke pr-review-prep --input repo=this-project --input range=HEAD~2..HEAD --json >"$work/answer.json"
-"$CLAW" invoke pr-review-prep --input repo=this-project --input range=HEAD~2..HEAD --stream
+# Two early commits: lock files and dependencies came in, so there is something to flag.
+commit() { git -C "$checkout" rev-list --reverse --first-parent HEAD | sed -n "$1p"; }
+range="$(commit 1)..$(commit 3)"
+
+say "review two commits of this project's own history, over HTTP"
+"$CLAW" invoke pr-review-prep --input repo=this-project --input "range=$range" --json >"$work/answer.json"
+"$CLAW" invoke pr-review-prep --input repo=this-project --input "range=$range" --stream
 
 say "what it did, from the audit journal"
 id=$(sed -n 's/.*"id": "\(inv_[0-9a-z]*\)".*/\1/p' "$work/answer.json" | head -n 1)
