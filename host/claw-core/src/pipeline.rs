@@ -3,10 +3,12 @@
 //! again ([`Imports`]), so that they are decided and recorded again.
 
 mod complete;
+mod contract;
 mod imports;
 mod invoke;
 
 pub use complete::{Complete, Completed, Completer};
+pub use contract::{check_input, check_output};
 pub use imports::Imports;
 pub use invoke::{Doors, Invocation, Invoker, Output};
 

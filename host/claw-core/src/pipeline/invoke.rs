@@ -10,6 +10,7 @@ use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::complete::{CAPABILITY as INFERENCE, DEFAULT_TIMEOUT, decision, until};
+use super::contract::{check_input, check_output};
 use super::{Complete, Completer, Imports};
 use crate::audit::{Body, Intent, Level, OpenEntry, Outcome, Status};
 use crate::capability::{Payload, SkillRef, Target};
@@ -17,7 +18,6 @@ use crate::errors::{Code, Fault};
 use crate::grants::Access;
 use crate::ids::{InvocationId, TraceParent};
 use crate::journal::Recorder;
-use crate::manifest::Violation;
 use crate::model::{CompletionRequest, Message, ModelEvent, Role};
 use crate::policy::{Permit, Policy, Question};
 use crate::ports::{
@@ -234,7 +234,7 @@ impl OpenDoor<'_> {
         let ran = ran(call, found);
         let deadline = deadline(call, found);
         if let Found::Skill(skill) = found {
-            check_input(skill, &call.input)?;
+            check_input(&skill.component.facts().manifest, &call.input)?;
         }
         let answer = |kept: Kept, replayed: bool| Output {
             id: call.id,
@@ -339,7 +339,7 @@ impl OpenDoor<'_> {
             world: World::Live,
         };
         let payload = skill.component.run(permit, run).await?;
-        check_output(skill, &payload)?;
+        check_output(&facts.manifest, &payload)?;
         Ok(payload)
     }
 
@@ -482,53 +482,6 @@ fn deadline(call: &Invocation, found: &Found) -> Instant {
     };
     let own = Instant::now() + own;
     call.deadline.map_or(own, |asked| asked.min(own))
-}
-
-fn check_input(skill: &LiveSkill, input: &Payload) -> Result<(), Fault> {
-    let manifest = &skill.component.facts().manifest;
-    let Payload::Json(value) = input else {
-        return if !manifest.contract.inputs.is_declared() {
-            Ok(())
-        } else {
-            Err(Fault::new(
-                Code::InvalidInput,
-                format!("`{}` takes one JSON object", manifest.name),
-            ))
-        };
-    };
-    manifest.contract.inputs.validate(value).map_err(|violations| {
-        let message = format!("the input does not fit `{}`: {}", manifest.name, in_words(&violations));
-        Fault::new(Code::InvalidInput, message)
-            .hint(format!("`claw skill inspect {}` shows its inputs", manifest.name))
-            .details(json!({ "violations": violations }))
-    })
-}
-
-fn check_output(skill: &LiveSkill, payload: &Payload) -> Result<(), Fault> {
-    let manifest = &skill.component.facts().manifest;
-    if !manifest.contract.outputs.is_declared() {
-        return Ok(());
-    }
-    let Payload::Json(value) = payload else {
-        let message = format!("`{}` declares outputs and answered without JSON", manifest.name);
-        return Err(Fault::new(Code::SkillInvalidOutput, message));
-    };
-    manifest.contract.outputs.validate(value).map_err(|violations| {
-        let message = format!(
-            "the answer of `{}` does not fit its outputs: {}",
-            manifest.name,
-            in_words(&violations)
-        );
-        Fault::new(Code::SkillInvalidOutput, message).details(json!({ "violations": violations }))
-    })
-}
-
-fn in_words(violations: &[Violation]) -> String {
-    let mut words: Vec<String> = violations.iter().take(3).map(ToString::to_string).collect();
-    if violations.len() > words.len() {
-        words.push(format!("and {} more", violations.len() - words.len()));
-    }
-    words.join("; ")
 }
 
 /// `{prompt | messages, use? | model?, system?, max_tokens?}` as a model call.

@@ -14,11 +14,12 @@ use claw_core::errors::{Code, Fault};
 use claw_core::grants::{Access, AllowedFiles, Grants};
 use claw_core::ids::TraceParent;
 use claw_core::journal::{Effect, Line, Recorder};
-use claw_core::manifest::{Manifest, Violation};
+use claw_core::manifest::Manifest;
+use claw_core::pipeline::{check_input, check_output};
 use claw_core::policy::{PoliciesFile, Policy, Question};
 use claw_core::ports::{Component as _, Effects, HostCalls, Run, World};
 use claw_engine::Loaded;
-use serde_json::{Value, json};
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::case::{self, Case};
@@ -131,11 +132,11 @@ impl Stage {
             deadline,
         };
         let host = host(&setting);
-        let result = match fits_inputs(&manifest, &input) {
+        let result = match check_input(&manifest, &Payload::Json(input.clone())) {
             Ok(()) => self.call(skill, &manifest, input, host, &setting).await,
             Err(fault) => Err(fault),
         };
-        let result = result.and_then(|payload| fits_outputs(&manifest, &payload).map(|()| payload.to_json()));
+        let result = result.and_then(|payload| check_output(&manifest, &payload).map(|()| payload.to_json()));
         Ran {
             result,
             files: self.after(),
@@ -221,35 +222,6 @@ impl Ran {
         });
         words.collect()
     }
-}
-
-fn fits_inputs(manifest: &Manifest, input: &Value) -> Result<(), Fault> {
-    manifest.contract.inputs.validate(input).map_err(|violations| {
-        let message = format!("the input does not fit `{}`: {}", manifest.name, in_words(&violations));
-        Fault::new(Code::InvalidInput, message).details(json!({ "violations": violations }))
-    })
-}
-
-fn fits_outputs(manifest: &Manifest, output: &Payload) -> Result<(), Fault> {
-    if !manifest.contract.outputs.is_declared() {
-        return Ok(());
-    }
-    let Payload::Json(value) = output else {
-        let message = format!("`{}` declares outputs and answered without JSON", manifest.name);
-        return Err(Fault::new(Code::SkillInvalidOutput, message));
-    };
-    manifest.contract.outputs.validate(value).map_err(|violations| {
-        let message = format!(
-            "the answer of `{}` does not fit its outputs: {}",
-            manifest.name,
-            in_words(&violations)
-        );
-        Fault::new(Code::SkillInvalidOutput, message)
-    })
-}
-
-fn in_words(violations: &[Violation]) -> String {
-    violations.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 /// Every file below a folder, by its path with `/`.

@@ -1,6 +1,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 use claw_core::manifest::{self, Origin};
+use serde_json::json;
 
 use super::*;
 
@@ -83,13 +84,13 @@ fn a_link_among_the_files_of_a_case_is_refused() {
 #[test]
 fn inputs_and_outputs_are_held_to_their_schemas() {
     let manifest = manifest();
-    assert!(fits_inputs(&manifest, &json!({ "text": "x" })).is_ok());
-    let fault = fits_inputs(&manifest, &json!({ "txt": "x" })).unwrap_err();
+    assert!(check_input(&manifest, &Payload::Json(json!({ "text": "x" }))).is_ok());
+    let fault = check_input(&manifest, &Payload::Json(json!({ "txt": "x" }))).unwrap_err();
     assert_eq!(fault.code, Code::InvalidInput);
     assert!(fault.message.contains("`text` is missing"), "{}", fault.message);
-    assert!(fits_outputs(&manifest, &Payload::Json(json!({ "words": 1 }))).is_ok());
+    assert!(check_output(&manifest, &Payload::Json(json!({ "words": 1 }))).is_ok());
     for output in [Payload::Json(json!({ "words": "one" })), Payload::Text("one".to_owned())] {
-        assert_eq!(fits_outputs(&manifest, &output).unwrap_err().code, Code::SkillInvalidOutput);
+        assert_eq!(check_output(&manifest, &output).unwrap_err().code, Code::SkillInvalidOutput);
     }
 }
 
