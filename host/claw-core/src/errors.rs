@@ -38,6 +38,20 @@ codes! {
     NotFound = "not_found",
     /// A policy refuses the call.
     PolicyDenied = "policy.denied",
+    /// A rule needs to look through the call and could not, so nothing is done.
+    PolicyUnavailable = "policy.unavailable",
+    /// The call would act, and waits for somebody's approval.
+    DraftHeld = "draft.held",
+    /// The draft was approved, rejected or has expired already, or is not what was shown.
+    DraftClosed = "draft.closed",
+    /// The service's key does not allow this.
+    KeyScope = "key.scope",
+    /// The service's key has made as many requests as it may for now.
+    KeyRateLimited = "key.rate_limited",
+    /// A budget is used up; the message says which, and when it begins anew.
+    BudgetExceeded = "budget.exceeded",
+    /// A context that the call names could not be gathered.
+    ContextUnavailable = "context.unavailable",
     /// The skill declares it, and the operator has not allowed it.
     GrantMissing = "grant.missing",
     /// The skill uses what its own SKILL.md does not declare.
@@ -92,6 +106,8 @@ codes! {
     ModelInvalidRequest = "model.invalid_request",
     /// The request is longer than the model's context.
     ModelContextExceeded = "model.context_exceeded",
+    /// The request holds something that the provider's dialect has no word for.
+    ModelUntranslatable = "model.untranslatable",
     /// The provider's answer cannot be understood.
     ModelBadAnswer = "model.bad_answer",
     /// The model's answer does not fit the schema that was asked for.

@@ -186,15 +186,26 @@ pub(crate) fn to_guest(fault: Fault) -> types::Error {
         retry_after_ms: fault.retry_after_ms,
     };
     match code {
-        Code::PolicyDenied | Code::GrantMissing | Code::GrantUndeclared | Code::ExecDenied | Code::FilePath | Code::ModelAuth => {
-            types::Error::Denied(detail)
-        }
-        Code::InvalidInput | Code::ModelInvalidRequest | Code::ModelContextExceeded | Code::FileExists => {
-            types::Error::InvalidInput(detail)
-        }
+        Code::PolicyDenied
+        | Code::DraftHeld
+        | Code::DraftClosed
+        | Code::KeyScope
+        | Code::GrantMissing
+        | Code::GrantUndeclared
+        | Code::ExecDenied
+        | Code::FilePath
+        | Code::ModelAuth => types::Error::Denied(detail),
+        Code::InvalidInput
+        | Code::ModelInvalidRequest
+        | Code::ModelUntranslatable
+        | Code::ModelContextExceeded
+        | Code::FileExists => types::Error::InvalidInput(detail),
         Code::NotFound | Code::FileNotFound | Code::ModelNotConfigured => types::Error::NotFound(detail),
         Code::Overloaded
         | Code::AuditUnavailable
+        | Code::PolicyUnavailable
+        | Code::ContextUnavailable
+        | Code::KeyRateLimited
         | Code::ModelRateLimited
         | Code::ModelUnavailable
         | Code::ExecNotInstalled
@@ -208,6 +219,7 @@ pub(crate) fn to_guest(fault: Fault) -> types::Error {
         | Code::LimitHostCalls
         | Code::LimitHostData
         | Code::LimitDepth
+        | Code::BudgetExceeded
         | Code::FileTooLarge => types::Error::LimitExceeded(detail),
         Code::Cancelled => types::Error::Cancelled,
         Code::SkillError

@@ -164,10 +164,19 @@ pub fn status_of(fault: &Fault) -> StatusCode {
         | Code::FileNotFound
         | Code::FileTooLarge => StatusCode::UNPROCESSABLE_ENTITY,
         Code::NotFound => StatusCode::NOT_FOUND,
-        Code::PolicyDenied | Code::GrantMissing | Code::GrantUndeclared | Code::ExecDenied | Code::FilePath => {
-            StatusCode::FORBIDDEN
-        }
-        Code::IdempotencyInFlight | Code::IdempotencyMayHaveExecuted | Code::FileExists => StatusCode::CONFLICT,
+        Code::ModelUntranslatable => StatusCode::BAD_REQUEST,
+        Code::PolicyDenied
+        | Code::KeyScope
+        | Code::GrantMissing
+        | Code::GrantUndeclared
+        | Code::ExecDenied
+        | Code::FilePath => StatusCode::FORBIDDEN,
+        // Accepted, and not done: somebody has to approve it first.
+        Code::DraftHeld => StatusCode::ACCEPTED,
+        Code::DraftClosed
+        | Code::IdempotencyInFlight
+        | Code::IdempotencyMayHaveExecuted
+        | Code::FileExists => StatusCode::CONFLICT,
         Code::SkillError if blames_the_input(fault) => StatusCode::UNPROCESSABLE_ENTITY,
         Code::SkillError
         | Code::SkillTrap
@@ -184,8 +193,12 @@ pub fn status_of(fault: &Fault) -> StatusCode {
         | Code::ModelBadAnswer
         | Code::ModelSchemaMismatch => StatusCode::BAD_GATEWAY,
         Code::ModelNotConfigured | Code::ExecNotInstalled => StatusCode::NOT_IMPLEMENTED,
-        Code::ModelRateLimited => StatusCode::TOO_MANY_REQUESTS,
-        Code::Overloaded | Code::AuditUnavailable | Code::ModelUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Code::ModelRateLimited | Code::KeyRateLimited | Code::BudgetExceeded => StatusCode::TOO_MANY_REQUESTS,
+        Code::Overloaded
+        | Code::AuditUnavailable
+        | Code::PolicyUnavailable
+        | Code::ContextUnavailable
+        | Code::ModelUnavailable => StatusCode::SERVICE_UNAVAILABLE,
         Code::DeadlineExceeded | Code::ModelTimeout | Code::ExecTimeout => StatusCode::GATEWAY_TIMEOUT,
         Code::Cancelled => StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST),
         Code::FileIo | Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
