@@ -11,9 +11,11 @@ use serde::{Deserialize, Serialize};
 use crate::errors::{Code, Fault};
 use crate::ids::InvocationId;
 use crate::journal::{Recorder, to_jsonl};
+use crate::meter::{Attempt, Meter};
 use crate::model::Usage;
 use crate::policy::Decision;
 use crate::ports::{AuditLog, OutcomeSlot, Recorded};
+use crate::wire::Api;
 
 /// When a row counts as recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,9 +48,15 @@ pub struct Intent {
     pub trace_id: String,
     /// Who calls.
     pub caller: String,
+    /// The id of the key that it presented, where that is a service's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
     /// The skill whose sandbox made the call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skill: Option<String>,
+    /// The endpoint of an SDK that it came by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api: Option<Api>,
     /// What is called: `skill:pr-review-prep`, `exec.git`, `llm.inference`.
     pub capability: String,
     /// The skill's version, where it is a skill that exists.
@@ -114,6 +122,12 @@ pub struct Outcome {
     /// How many attempts a model call took.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempts: Option<u32>,
+    /// The attempts, where not the first one answered.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tried: Vec<Attempt>,
+    /// Of the latency, the time that a model call spent waiting for providers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upstream_us: Option<u64>,
     /// The answer is a draft.
     #[serde(default)]
     pub draft: bool,
@@ -146,6 +160,8 @@ impl Outcome {
             node: None,
             usage: None,
             attempts: None,
+            tried: Vec::new(),
+            upstream_us: None,
             draft: false,
             offline: false,
             replayed: false,
@@ -172,6 +188,7 @@ pub struct OpenEntry {
     recorded: Option<Recorded>,
     slot: Option<Box<dyn OutcomeSlot>>,
     journal: Option<(Arc<Recorder>, bool)>,
+    meter: Option<Arc<Meter>>,
 }
 
 impl OpenEntry {
@@ -186,6 +203,7 @@ impl OpenEntry {
             recorded: Some(begun.recorded),
             slot: Some(begun.slot),
             journal: None,
+            meter: None,
         })
     }
 
@@ -208,6 +226,28 @@ impl OpenEntry {
     /// ends; `keep` says whether they themselves, or only their hash.
     pub fn attach(&mut self, journal: Arc<Recorder>, keep: bool) {
         self.journal = Some((journal, keep));
+    }
+
+    /// Has what a model call tried and used written with the outcome, however the call ends.
+    pub fn attach_meter(&mut self, meter: Arc<Meter>) {
+        self.meter = Some(meter);
+    }
+
+    fn read_meter(&mut self, outcome: &mut Outcome) {
+        let Some(meter) = self.meter.take() else { return };
+        let known = meter.read();
+        let tried = u32::try_from(known.attempts.len()).unwrap_or(u32::MAX);
+        if let Some(route) = known.route {
+            outcome.model.get_or_insert(route.model);
+            outcome.provider.get_or_insert(route.provider);
+            outcome.offline |= route.offline;
+        }
+        outcome.usage = outcome.usage.or(known.usage);
+        outcome.attempts = outcome.attempts.or((tried > 0).then_some(tried));
+        outcome.upstream_us = Some(u64::try_from(known.upstream.as_micros()).unwrap_or(u64::MAX));
+        if known.attempts.iter().any(|attempt| attempt.code.is_some()) {
+            outcome.tried = known.attempts;
+        }
     }
 
     fn take_journal(&mut self, outcome: &mut Outcome) {
@@ -233,6 +273,7 @@ impl OpenEntry {
     pub async fn close(mut self, mut outcome: Outcome) -> Result<(), Fault> {
         outcome.latency_us = self.elapsed_us();
         self.take_journal(&mut outcome);
+        self.read_meter(&mut outcome);
         let written = self.slot.take().map(|slot| slot.finish(outcome));
         self.recorded().await?;
         match written {
@@ -248,6 +289,7 @@ impl Drop for OpenEntry {
             let mut outcome = Outcome::of(Status::Abandoned);
             outcome.latency_us = self.elapsed_us();
             self.take_journal(&mut outcome);
+            self.read_meter(&mut outcome);
             drop(slot.finish(outcome));
         }
     }

@@ -7,7 +7,7 @@ mod contract;
 mod imports;
 mod invoke;
 
-pub use complete::{Complete, Completed, Completer};
+pub use complete::{Answered, AnsweredBody, ByteStream, Complete, Completed, Completer, Explained};
 pub use contract::{check_input, check_output};
 pub use imports::Imports;
 pub use invoke::{Doors, Invocation, Invoker, Output};

@@ -9,7 +9,10 @@ use sha2::{Digest, Sha256};
 
 use crate::errors::{Code, Fault};
 use crate::grants::hex;
+use crate::model::ModelRoute;
+use crate::pii::Class;
 use crate::ports::Effects;
+use crate::routing::Plan;
 
 /// A rule by its name in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,6 +84,15 @@ pub struct Decision {
     /// The policy that refused the call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub denied_by: Option<String>,
+    /// The policies that would have done something, were they enforced.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reported: Vec<Arc<str>>,
+    /// The classes of personal data and secrets that were found.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub found: Vec<Class>,
+    /// Only providers that are marked local may see the call.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub local_only: bool,
 }
 
 /// The policies that are live.
@@ -118,7 +130,7 @@ impl Policy {
             decision: Decision {
                 config: digest.get(..16).unwrap_or_default().into(),
                 applied: enforced().map(|entry| entry.name.as_str().into()).collect(),
-                denied_by: None,
+                ..Decision::default()
             },
         })
     }
@@ -133,7 +145,7 @@ impl Policy {
         self.keep_bodies
     }
 
-    /// Decides about one call.
+    /// Decides about one call of a skill or a capability.
     ///
     /// # Errors
     /// [`Code::PolicyDenied`] with the policy's name, or [`Code::LimitDepth`].
@@ -144,8 +156,20 @@ impl Policy {
         }
         Ok(Permit {
             capability: call.capability.to_owned(),
+            decision: self.decision.clone(),
+            served_by: None,
+            draft: false,
             _made_by_policy: (),
         })
+    }
+
+    /// Decides about one model call, before a byte of it leaves.
+    ///
+    /// # Errors
+    /// As [`Policy::permit`], and [`Code::PolicyUnavailable`] where a rule has to look through
+    /// the call and cannot.
+    pub fn permit_model(&self, call: &Question<'_>, _model: &ModelQuestion<'_>) -> Result<Permit, Fault> {
+        self.permit(call)
     }
 }
 
@@ -163,6 +187,25 @@ pub struct Question<'a> {
     pub effects: Effects,
     /// How many calls lie above this one.
     pub depth: u8,
+    /// The skill whose sandbox makes it.
+    pub skill: Option<&'a str>,
+}
+
+/// What policy is asked about a model call, beside that.
+#[derive(Clone, Copy)]
+pub struct ModelQuestion<'a> {
+    /// The use, alias, entry or model that was named.
+    pub use_name: &'a str,
+    /// Who would serve it.
+    pub plan: &'a Plan,
+    /// All that a model would read.
+    pub texts: &'a dyn Texts,
+}
+
+/// The texts of a call, for those who must look through them.
+pub trait Texts: Sync {
+    /// Shows every text that a model would read.
+    fn visit(&self, see: &mut dyn FnMut(&str));
 }
 
 /// The proof that policy allowed one call. Not to be cloned or made elsewhere; it does not
@@ -170,6 +213,9 @@ pub struct Question<'a> {
 #[derive(Debug)]
 pub struct Permit {
     capability: String,
+    decision: Decision,
+    served_by: Option<String>,
+    draft: bool,
     _made_by_policy: (),
 }
 
@@ -177,6 +223,36 @@ impl Permit {
     /// What was allowed.
     pub fn capability(&self) -> &str {
         &self.capability
+    }
+
+    /// What was decided, as it is written down.
+    pub fn decision(&self) -> &Decision {
+        &self.decision
+    }
+
+    /// The entry or use of `models.yaml` that has to serve the call, whatever its caller named.
+    pub fn served_by(&self) -> Option<&str> {
+        self.served_by.as_deref()
+    }
+
+    /// The answer is a draft.
+    pub fn draft(&self) -> bool {
+        self.draft
+    }
+
+    /// Whether this provider may see the call. Asked before every attempt.
+    ///
+    /// # Errors
+    /// [`Code::PolicyDenied`].
+    pub fn check(&self, route: &ModelRoute) -> Result<(), Fault> {
+        if self.decision.local_only && !route.local {
+            let message = format!(
+                "the entry `{}` is not local, and the call may not leave this machine",
+                route.entry
+            );
+            return Err(Fault::new(Code::PolicyDenied, message));
+        }
+        Ok(())
     }
 }
 

@@ -16,9 +16,13 @@ use crate::errors::Fault;
 use crate::grants::{Grants, Limits};
 use crate::ids::{InvocationId, TraceParent};
 use crate::journal::Recorder;
+use crate::keys::KeyScope;
 use crate::manifest::Manifest;
-use crate::model::{Completion, CompletionRequest, Embeddings, ModelRoute, ModelStream};
+use crate::meter::Meter;
+use crate::model::{Completion, CompletionRequest, Embeddings, ModelStream};
 use crate::policy::Permit;
+use crate::routing::{ModelListing, Plan, Wanted};
+use crate::wire::{WireAnswer, WireCall};
 
 /// Resolves once a row is recorded at its level.
 pub type Recorded = BoxFuture<'static, Result<(), Fault>>;
@@ -54,6 +58,8 @@ pub struct Caller {
     pub subject: String,
     /// May stop and reload the gateway, and see paths of its machine.
     pub operator: bool,
+    /// The key it presented, where that is a service's.
+    pub key: Option<Arc<KeyScope>>,
 }
 
 /// Who may call. Credentials that it knows must be beyond guessing (128 random bits or
@@ -347,41 +353,110 @@ pub trait Capabilities: Send + Sync {
     fn list(&self) -> Vec<(String, String)>;
 }
 
-/// One attempt-counting call of a model provider.
+/// One model call in our own words.
 pub struct ModelCall {
     /// What is asked.
     pub request: CompletionRequest,
     /// When it is given up.
     pub deadline: Instant,
+    /// Where attempts, and what was used so far, are written down.
+    pub meter: Arc<Meter>,
 }
 
-/// Model providers, by the uses of `models.yaml`.
+/// Texts that are to become vectors.
+pub struct EmbedCall {
+    /// The texts.
+    pub texts: Vec<String>,
+    /// When it is given up.
+    pub deadline: Instant,
+    /// As of a [`ModelCall`].
+    pub meter: Arc<Meter>,
+}
+
+/// Model providers, by the uses of `models.yaml`. Every call is tried on the candidates of its
+/// plan in their order; none is sent anything that the permit does not allow it
+/// ([`Permit::check`], asked again before each attempt).
 #[async_trait]
 pub trait Models: Send + Sync {
-    /// The entry that serves a use, an entry's name, or a model's name.
+    /// Who would serve a call now, in order, and who would not, and why.
     ///
     /// # Errors
     /// [`crate::errors::Code::ModelNotConfigured`], naming the uses that there are.
-    fn route(&self, use_name: &str) -> Result<ModelRoute, Fault>;
-    /// One completion, retries included.
+    fn plan(&self, wanted: &Wanted<'_>) -> Result<Plan, Fault>;
+    /// Everything that a caller can name.
+    fn list(&self) -> Vec<ModelListing>;
+    /// One completion; retries and failover included.
     ///
     /// # Errors
-    /// A `model.*` code.
-    async fn complete(&self, permit: &Permit, route: &ModelRoute, call: ModelCall) -> Result<Completion, Fault>;
-    /// One completion, event by event; retries end with the first event.
+    /// A `model.*` code, or `policy.denied`.
+    async fn complete(&self, permit: &Permit, plan: &Plan, call: ModelCall) -> Result<Completion, Fault>;
+    /// One completion, event by event; retries and failover end with the first piece.
     ///
     /// # Errors
-    /// A `model.*` code.
-    async fn stream(&self, permit: &Permit, route: &ModelRoute, call: ModelCall) -> Result<ModelStream, Fault>;
+    /// As [`Models::complete`].
+    async fn stream(&self, permit: &Permit, plan: &Plan, call: ModelCall) -> Result<ModelStream, Fault>;
     /// Texts to vectors.
     ///
     /// # Errors
-    /// A `model.*` code.
-    async fn embed(
-        &self,
-        permit: &Permit,
-        route: &ModelRoute,
-        texts: Vec<String>,
-        deadline: Instant,
-    ) -> Result<Embeddings, Fault>;
+    /// As [`Models::complete`].
+    async fn embed(&self, permit: &Permit, plan: &Plan, call: EmbedCall) -> Result<Embeddings, Fault>;
+    /// One call in the caller's own dialect, answered in it; retries and failover end with the
+    /// first byte.
+    ///
+    /// # Errors
+    /// As [`Models::complete`].
+    async fn forward(&self, permit: &Permit, plan: &Plan, call: WireCall) -> Result<WireAnswer, Fault>;
+}
+
+/// Who pays for a call.
+#[derive(Clone, Copy, Debug)]
+pub struct Spender<'a> {
+    /// The caller's name.
+    pub caller: &'a str,
+    /// The id of its key, where it has one.
+    pub key: Option<&'a str>,
+    /// The skill whose sandbox makes the call.
+    pub skill: Option<&'a str>,
+    /// The model use.
+    pub use_name: &'a str,
+}
+
+/// Budgets and rates of services, skills and uses.
+pub trait Budgets: Send + Sync {
+    /// Counts one request of a service against its key's rate.
+    ///
+    /// # Errors
+    /// [`crate::errors::Code::KeyRateLimited`], with the time after which to come back.
+    fn admit(&self, key: &KeyScope) -> Result<(), Fault>;
+    /// Sets aside what a call can cost at most, in billionths of a US dollar, before it is
+    /// sent; `None` where no price is known.
+    ///
+    /// # Errors
+    /// [`crate::errors::Code::BudgetExceeded`], naming the budget and when it begins anew.
+    fn reserve(&self, spender: &Spender<'_>, ceiling_nanousd: Option<u64>) -> Result<Box<dyn Reservation>, Fault>;
+}
+
+/// Money that was set aside for one call.
+pub trait Reservation: Send + Sync {
+    /// The call is over and cost this much; what is left of the reservation is free again.
+    /// Dropping a reservation without this keeps all of it spent.
+    fn settle(self: Box<Self>, cost_nanousd: Option<u64>);
+}
+
+/// Nobody has a budget or a rate.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Unlimited;
+
+impl Budgets for Unlimited {
+    fn admit(&self, _key: &KeyScope) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    fn reserve(&self, _spender: &Spender<'_>, _ceiling_nanousd: Option<u64>) -> Result<Box<dyn Reservation>, Fault> {
+        Ok(Box::new(Unlimited))
+    }
+}
+
+impl Reservation for Unlimited {
+    fn settle(self: Box<Self>, _cost_nanousd: Option<u64>) {}
 }

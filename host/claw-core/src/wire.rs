@@ -130,7 +130,7 @@ pub type WireStream = Pin<Box<dyn Stream<Item = Result<WirePiece, Fault>> + Send
 pub enum WirePiece {
     /// Whole server-sent events in the caller's dialect, terminator included.
     Bytes(Bytes),
-    /// Everything was said; nothing of it is for the caller.
+    /// The answer is whole.
     Done(Box<WireDone>),
 }
 
@@ -143,4 +143,6 @@ pub struct WireDone {
     pub finish: Option<Finish>,
     /// The model that served it, as the provider named it.
     pub model: String,
+    /// Of a stream, the events with which it ends; they leave once the call is on record.
+    pub last: Bytes,
 }

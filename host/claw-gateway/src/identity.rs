@@ -82,6 +82,7 @@ mod tests {
         Caller {
             subject: subject.to_owned(),
             operator: false,
+            key: None,
         }
     }
 

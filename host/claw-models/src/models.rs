@@ -7,10 +7,13 @@ use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
+use claw_core::cost::Tokens;
 use claw_core::errors::{Code, Fault};
 use claw_core::model::{Completion, Embeddings, ModelRoute, ModelStream};
 use claw_core::policy::Permit;
-use claw_core::ports::{ModelCall, Models};
+use claw_core::ports::{EmbedCall, ModelCall, Models};
+use claw_core::routing::{Candidate, ModelListing, NameKind, Plan, Wanted};
+use claw_core::wire::{WireAnswer, WireCall};
 use serde::Serialize;
 
 use crate::clients::Clients;
@@ -89,6 +92,21 @@ impl ProviderModels {
         self.live.load().entries.iter().map(|live| describe(live)).collect()
     }
 
+    #[cfg(test)]
+    pub(crate) fn planned(&self, name: &str) -> Result<Plan, Fault> {
+        self.plan(&Wanted {
+            name,
+            kind: claw_core::routing::Kind::Completion,
+            input_tokens: 0,
+            output_tokens: None,
+        })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn routed(&self, name: &str) -> Result<ModelRoute, Fault> {
+        Ok(self.planned(name)?.candidates.swap_remove(0).route)
+    }
+
     /// With these random numbers between attempts.
     #[cfg(test)]
     pub(crate) fn with_random(mut self, random: Random) -> Self {
@@ -113,6 +131,12 @@ impl ProviderModels {
         })
     }
 
+    fn first(&self, permit: &Permit, plan: &Plan) -> Result<Arc<Live>, Fault> {
+        let first = plan.candidates.first().ok_or_else(Fault::internal)?;
+        permit.check(&first.route)?;
+        self.entry(&first.route)
+    }
+
     fn bounds(&self, deadline: Instant) -> Bounds {
         Bounds {
             deadline,
@@ -123,14 +147,42 @@ impl ProviderModels {
 
 #[async_trait]
 impl Models for ProviderModels {
-    fn route(&self, use_name: &str) -> Result<ModelRoute, Fault> {
+    fn plan(&self, wanted: &Wanted<'_>) -> Result<Plan, Fault> {
         let snapshot = self.live.load();
-        let found = snapshot.by_name.get(use_name).and_then(|place| snapshot.entries.get(*place));
-        found.map(|live| route(live)).ok_or_else(|| snapshot.not_configured(use_name))
+        let found = snapshot
+            .by_name
+            .get(wanted.name)
+            .and_then(|place| snapshot.entries.get(*place));
+        let live = found.ok_or_else(|| snapshot.not_configured(wanted.name))?;
+        let tokens = Tokens {
+            input: wanted.input_tokens,
+            output: wanted.output_tokens.unwrap_or(0),
+            ..Tokens::default()
+        };
+        Ok(Plan {
+            name: wanted.name.to_owned(),
+            candidates: vec![Candidate {
+                route: route(live),
+                why: "the only one".to_owned(),
+                ceiling_nanousd: live.entry.price.and_then(|price| price.cost_nanousd(&tokens)),
+            }],
+            passed_over: Vec::new(),
+        })
     }
 
-    async fn complete(&self, _permit: &Permit, route: &ModelRoute, call: ModelCall) -> Result<Completion, Fault> {
-        let live = self.entry(route)?;
+    fn list(&self) -> Vec<ModelListing> {
+        let snapshot = self.live.load();
+        let entry = |live: &Arc<Live>| ModelListing {
+            name: live.entry.name.clone(),
+            kind: NameKind::Entry,
+            route: route(live),
+            context_tokens: None,
+        };
+        snapshot.entries.iter().map(entry).collect()
+    }
+
+    async fn complete(&self, permit: &Permit, plan: &Plan, call: ModelCall) -> Result<Completion, Fault> {
+        let live = self.first(permit, plan)?;
         match live.entry.provider {
             Provider::Offline => offline::complete(&call.request),
             Provider::Anthropic | Provider::OpenAi | Provider::Ollama => {
@@ -139,8 +191,8 @@ impl Models for ProviderModels {
         }
     }
 
-    async fn stream(&self, _permit: &Permit, route: &ModelRoute, call: ModelCall) -> Result<ModelStream, Fault> {
-        let live = self.entry(route)?;
+    async fn stream(&self, permit: &Permit, plan: &Plan, call: ModelCall) -> Result<ModelStream, Fault> {
+        let live = self.first(permit, plan)?;
         match live.entry.provider {
             Provider::Offline => offline::stream(&call.request),
             Provider::Anthropic | Provider::OpenAi | Provider::Ollama => {
@@ -149,14 +201,9 @@ impl Models for ProviderModels {
         }
     }
 
-    async fn embed(
-        &self,
-        _permit: &Permit,
-        route: &ModelRoute,
-        texts: Vec<String>,
-        deadline: Instant,
-    ) -> Result<Embeddings, Fault> {
-        let live = self.entry(route)?;
+    async fn embed(&self, permit: &Permit, plan: &Plan, call: EmbedCall) -> Result<Embeddings, Fault> {
+        let live = self.first(permit, plan)?;
+        let texts = call.texts;
         if texts.len() > MAX_TEXTS {
             let message = format!("{} texts are more than the {MAX_TEXTS} of one call", texts.len());
             return Err(Fault::new(Code::ModelInvalidRequest, message).hint("split them into several calls"));
@@ -164,9 +211,14 @@ impl Models for ProviderModels {
         match live.entry.provider {
             Provider::Offline => Ok(offline::embed(&texts)),
             Provider::Anthropic | Provider::OpenAi | Provider::Ollama => {
-                Box::pin(exchange::embed(&live, &texts, &self.bounds(deadline))).await
+                Box::pin(exchange::embed(&live, &texts, &self.bounds(call.deadline))).await
             }
         }
+    }
+
+    async fn forward(&self, permit: &Permit, plan: &Plan, _call: WireCall) -> Result<WireAnswer, Fault> {
+        self.first(permit, plan)?;
+        Err(Fault::new(Code::ModelUntranslatable, "this call cannot be forwarded"))
     }
 }
 

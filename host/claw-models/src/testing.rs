@@ -251,6 +251,7 @@ pub(crate) fn permit() -> Permit {
         capability: "llm.inference",
         effects: Effects::None,
         depth: 0,
+        skill: None,
     };
     policy.permit(&question).unwrap()
 }
@@ -276,14 +277,24 @@ pub(crate) async fn complete_until(
     request: CompletionRequest,
     deadline: Instant,
 ) -> Result<Completion, Fault> {
-    let route = models.route("summarization")?;
-    let result = models.complete(&permit(), &route, ModelCall { request, deadline }).await;
+    let route = models.planned("summarization")?;
+    let result = models
+        .complete(
+            &permit(),
+            &route,
+            ModelCall {
+                request,
+                deadline,
+                meter: Arc::default(),
+            },
+        )
+        .await;
     no_canary(&format!("{result:?} {models:?}"));
     result
 }
 
 pub(crate) async fn open(models: &ProviderModels, request: CompletionRequest) -> Result<ModelStream, Fault> {
-    let route = models.route("summarization")?;
+    let route = models.planned("summarization")?;
     let result = models
         .stream(
             &permit(),
@@ -291,6 +302,7 @@ pub(crate) async fn open(models: &ProviderModels, request: CompletionRequest) ->
             ModelCall {
                 request,
                 deadline: soon(),
+                meter: Arc::default(),
             },
         )
         .await;

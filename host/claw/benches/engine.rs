@@ -75,6 +75,7 @@ async fn main() {
             caller: "bench",
             capability: "skill:echo",
             effects: Effects::None,
+            skill: None,
             depth: 0,
         })
         .unwrap();

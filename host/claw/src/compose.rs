@@ -13,6 +13,7 @@ use claw_core::errors::{Code, Fault};
 use claw_core::grants::GrantBook;
 use claw_core::pipeline::{Completer, Doors, Invoker};
 use claw_core::policy::Policy;
+use claw_core::ports::Unlimited;
 use claw_engine::{Catalog, Compiler, Engine, EngineSettings, Loader, WatchSettings, Watcher};
 use claw_exec::ExecCapabilities;
 use claw_models::ProviderModels;
@@ -147,7 +148,13 @@ impl Host {
         let policy = Arc::new(ArcSwap::from_pointee(Policy::try_new(&config.policies)?));
 
         let audit = Arc::new(journal.clone());
-        let completer = Completer::new(audit.clone(), policy.clone(), models.clone(), settings.audit_models);
+        let completer = Completer {
+            audit: audit.clone(),
+            policy: policy.clone(),
+            models: models.clone(),
+            budgets: Arc::new(Unlimited),
+            level: settings.audit_models,
+        };
         let invoker = Invoker {
             audit,
             policy: policy.clone(),

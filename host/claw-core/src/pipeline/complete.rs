@@ -1,5 +1,9 @@
-//! The door of every model call: decided, then asked upstream while its intent is being
-//! recorded; no byte of an answer leaves before it is. Never names a provider itself.
+//! The door of every model call: decided, paid for, then asked upstream while its intent is
+//! being recorded; no byte of an answer leaves before it is. Never names a provider itself.
+
+mod asked;
+mod held;
+mod wire;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,9 +14,18 @@ use futures::StreamExt as _;
 use crate::audit::{Body, Intent, Level, OpenEntry, Outcome, Status};
 use crate::errors::{Code, Fault};
 use crate::ids::{InvocationId, TraceParent};
-use crate::model::{Completion, CompletionRequest, Embeddings, ModelEvent, ModelRoute, ModelStream, request_bytes};
-use crate::policy::{Decision, Permit, Policy, Question};
-use crate::ports::{AuditLog, Effects, ModelCall, Models};
+use crate::keys::KeyScope;
+use crate::meter::Meter;
+use crate::model::{Completion, CompletionRequest, Embeddings, ModelEvent, ModelStream};
+use crate::policy::{Decision, ModelQuestion, Permit, Policy, Question};
+use crate::ports::{AuditLog, Budgets, Effects, EmbedCall, ModelCall, Models, Spender};
+use crate::routing::{Kind, ModelListing, Plan, Wanted};
+use crate::wire::Api;
+
+use asked::{Asked, Texted};
+use held::Held;
+
+pub use wire::{Answered, AnsweredBody, ByteStream};
 
 /// What is called, in audit entries.
 pub(super) const CAPABILITY: &str = "llm.inference";
@@ -28,11 +41,13 @@ pub struct Complete {
     pub trace: TraceParent,
     /// Who calls.
     pub caller: String,
+    /// The key that the caller presented.
+    pub key: Option<Arc<KeyScope>>,
     /// The skill whose sandbox makes it.
     pub skill: Option<String>,
     /// How many calls lie above it.
     pub depth: u8,
-    /// A use, an entry of `models.yaml`, or a model.
+    /// A use, an alias, an entry of `models.yaml`, or a model.
     pub use_name: String,
     /// When it is given up.
     pub deadline: Instant,
@@ -45,94 +60,141 @@ pub struct Completed {
     pub id: InvocationId,
     /// The answer.
     pub completion: Completion,
+    /// It is a draft.
+    pub draft: bool,
 }
 
-/// The door.
+/// The collaborators of the door.
 pub struct Completer {
-    audit: Arc<dyn AuditLog>,
-    policy: Arc<ArcSwap<Policy>>,
-    models: Arc<dyn Models>,
-    level: Level,
+    /// Where entries go.
+    pub audit: Arc<dyn AuditLog>,
+    /// What decides.
+    pub policy: Arc<ArcSwap<Policy>>,
+    /// Who answers.
+    pub models: Arc<dyn Models>,
+    /// Who may still spend.
+    pub budgets: Arc<dyn Budgets>,
+    /// How durable an intent is before its answer leaves.
+    pub level: Level,
 }
 
 /// A call that was decided about and whose intent is on its way to the journal.
 struct Begun {
     entry: OpenEntry,
-    permit: Permit,
-    route: ModelRoute,
+    granted: Granted,
+    meter: Arc<Meter>,
     keep: bool,
 }
 
+/// A call that may be made: by whom, on whom, and with whose money.
+struct Granted {
+    permit: Permit,
+    plan: Plan,
+    held: Held,
+}
+
+/// What policy would say about a call, and who would serve it.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Explained {
+    /// Who would be tried, in order, and who would not.
+    pub plan: Plan,
+    /// What policy decides.
+    pub policy: Decision,
+    /// The answer would be a draft.
+    pub draft: bool,
+}
+
 impl Completer {
-    /// The door over these collaborators; `level` is how durable an intent is before its
-    /// answer leaves.
-    pub fn new(audit: Arc<dyn AuditLog>, policy: Arc<ArcSwap<Policy>>, models: Arc<dyn Models>, level: Level) -> Self {
-        Completer {
-            audit,
-            policy,
-            models,
-            level,
-        }
+    /// Everything that a caller can name.
+    pub fn list(&self) -> Vec<ModelListing> {
+        self.models.list()
     }
 
     /// The offline provider would answer this use now.
     pub fn is_offline(&self, use_name: &str) -> bool {
-        self.models.route(use_name).is_ok_and(|route| route.offline)
+        let wanted = Wanted {
+            name: use_name,
+            kind: Kind::Completion,
+            input_tokens: 0,
+            output_tokens: None,
+        };
+        let plan = self.models.plan(&wanted);
+        plan.is_ok_and(|plan| plan.candidates.first().is_some_and(|first| first.route.offline))
+    }
+
+    /// What would become of a call, without making it. It is not recorded, and nothing is
+    /// reserved for it.
+    ///
+    /// # Errors
+    /// What the call would fail with before it is sent.
+    pub fn explain(&self, call: &Complete, request: &CompletionRequest) -> Result<Explained, Fault> {
+        let policy = self.policy.load();
+        let (permit, plan) = self.decide(&policy, call, request)?;
+        Ok(Explained {
+            plan,
+            draft: permit.draft(),
+            policy: permit.decision().clone(),
+        })
     }
 
     /// One completion, whole.
     ///
     /// # Errors
-    /// A `model.*` or `policy.*` code, or [`Code::AuditUnavailable`].
+    /// A `model.*`, `policy.*`, `key.*` or `budget.*` code, or [`Code::AuditUnavailable`].
     pub async fn complete(&self, call: &Complete, request: CompletionRequest) -> Result<Completed, Fault> {
-        let body = request_bytes(&request);
         let Begun {
             mut entry,
-            permit,
-            route,
+            granted,
+            meter,
             keep,
-        } = self.begin(call, body).await?;
+        } = self.begin(call, &request).await?;
         let upstream = self.models.complete(
-            &permit,
-            &route,
+            &granted.permit,
+            &granted.plan,
             ModelCall {
                 request,
                 deadline: call.deadline,
+                meter,
             },
         );
         let (recorded, result) = tokio::join!(entry.recorded(), until(call.deadline, upstream));
         let result = recorded.and(result);
-        entry.close(outcome(&result, keep)).await?;
+        let draft = granted.permit.draft();
+        granted.held.settle();
+        entry.close(outcome(&result, keep, draft)).await?;
         Ok(Completed {
             id: call.id,
             completion: result?,
+            draft,
         })
     }
 
-    /// One completion, event by event. The stream owns the permit and the audit entry.
+    /// One completion, event by event. The stream owns the permit, the reservation and the
+    /// audit entry.
     ///
     /// # Errors
     /// As [`Completer::complete`]; later ones are the stream's last item.
     pub async fn stream(&self, call: &Complete, request: CompletionRequest) -> Result<ModelStream, Fault> {
-        let body = request_bytes(&request);
         let Begun {
             mut entry,
-            permit,
-            route,
+            granted,
+            meter,
             keep,
-        } = self.begin(call, body).await?;
+        } = self.begin(call, &request).await?;
         let upstream = self.models.stream(
-            &permit,
-            &route,
+            &granted.permit,
+            &granted.plan,
             ModelCall {
                 request,
                 deadline: call.deadline,
+                meter,
             },
         );
         let (recorded, result) = tokio::join!(entry.recorded(), until(call.deadline, upstream));
         match recorded.and(result) {
-            Ok(inner) => Ok(audited(inner, entry, permit, call.deadline, keep)),
+            Ok(inner) => Ok(audited(inner, entry, granted, call.deadline, keep)),
             Err(fault) => {
+                granted.held.settle();
                 entry.close(Outcome::failed(&fault)).await?;
                 Err(fault)
             }
@@ -144,14 +206,21 @@ impl Completer {
     /// # Errors
     /// As [`Completer::complete`].
     pub async fn embed(&self, call: &Complete, texts: Vec<String>) -> Result<Embeddings, Fault> {
-        let body = serde_json::to_vec(&texts).unwrap_or_default().into();
         let Begun {
             mut entry,
-            permit,
-            route,
+            granted,
+            meter,
             keep,
-        } = self.begin(call, body).await?;
-        let upstream = self.models.embed(&permit, &route, texts, call.deadline);
+        } = self.begin(call, &Texted(&texts)).await?;
+        let upstream = self.models.embed(
+            &granted.permit,
+            &granted.plan,
+            EmbedCall {
+                texts,
+                deadline: call.deadline,
+                meter,
+            },
+        );
         let (recorded, result) = tokio::join!(entry.recorded(), until(call.deadline, upstream));
         let result = recorded.and(result);
         let mut outcome = match &result {
@@ -168,60 +237,123 @@ impl Completer {
             bytes: embedded(&result),
             keep,
         };
+        granted.held.settle();
         entry.close(outcome).await?;
         result
     }
 
-    async fn begin(&self, call: &Complete, body: bytes::Bytes) -> Result<Begun, Fault> {
+    async fn begin(&self, call: &Complete, asked: &dyn Asked) -> Result<Begun, Fault> {
         let policy = self.policy.load();
         let keep = policy.keep_bodies();
-        let route = self.models.route(&call.use_name);
-        let question = Question {
-            caller: &call.caller,
-            capability: CAPABILITY,
-            effects: Effects::None,
-            depth: call.depth,
-        };
-        let decided = route.and_then(|route| Ok((policy.permit(&question)?, route)));
-        let known = decided.as_ref().ok().map(|(_, route)| route);
+        let meter = Arc::new(Meter::new());
+        let decided = self.grant(&policy, call, asked, &meter);
+        let known = decided.as_ref().ok().and_then(|granted| granted.plan.candidates.first());
         let intent = Intent {
             id: call.id,
             parent: call.parent,
             trace_id: call.trace.trace_id(),
             caller: call.caller.clone(),
+            key: call.key.as_ref().map(|key| key.id.clone()),
             skill: call.skill.clone(),
-            capability: CAPABILITY.to_owned(),
+            api: asked.api(),
+            capability: asked.capability().to_owned(),
             version: None,
             component_sha256: None,
             model_use: Some(call.use_name.chars().take(128).collect()),
-            model: known.map(|route| route.model.clone()),
-            provider: known.map(|route| route.provider.clone()),
-            policy: decision(policy.decision(), &decided),
+            model: known.map(|candidate| candidate.route.model.clone()),
+            provider: known.map(|candidate| candidate.route.provider.clone()),
+            policy: match &decided {
+                Ok(granted) => granted.permit.decision().clone(),
+                Err(fault) => refused(policy.decision(), fault),
+            },
             level: self.level,
-            request: Body { bytes: body, keep },
-        };
-        let entry = OpenEntry::open(&*self.audit, intent)?;
-        match decided {
-            Ok((permit, route)) => Ok(Begun {
-                entry,
-                permit,
-                route,
+            request: Body {
+                bytes: asked.body(),
                 keep,
-            }),
+            },
+        };
+        let mut entry = OpenEntry::open(&*self.audit, intent)?;
+        match decided {
+            Ok(granted) => {
+                entry.attach_meter(meter.clone());
+                Ok(Begun {
+                    entry,
+                    granted,
+                    meter,
+                    keep,
+                })
+            }
             Err(fault) => {
                 entry.close(Outcome::failed(&fault)).await?;
                 Err(fault)
             }
         }
     }
+
+    fn grant(&self, policy: &Policy, call: &Complete, asked: &dyn Asked, meter: &Arc<Meter>) -> Result<Granted, Fault> {
+        if let Some(key) = &call.key {
+            // What a skill asks of models is its own grants' matter.
+            if call.skill.is_none() {
+                key.check_use(&call.use_name)?;
+            }
+            if call.depth == 0 {
+                self.budgets.admit(key)?;
+            }
+        }
+        let (permit, plan) = self.decide(policy, call, asked)?;
+        let spender = Spender {
+            caller: &call.caller,
+            key: call.key.as_ref().map(|key| key.id.as_str()),
+            skill: call.skill.as_deref(),
+            use_name: &call.use_name,
+        };
+        let reserved = self.budgets.reserve(&spender, plan.ceiling_nanousd())?;
+        Ok(Granted {
+            permit,
+            plan,
+            held: Held::new(reserved, meter.clone()),
+        })
+    }
+
+    fn decide(&self, policy: &Policy, call: &Complete, asked: &dyn Asked) -> Result<(Permit, Plan), Fault> {
+        let wanted = |name| Wanted {
+            name,
+            kind: asked.kind(),
+            input_tokens: asked.input_tokens(),
+            output_tokens: asked.output_tokens(),
+        };
+        let mut plan = self.models.plan(&wanted(&call.use_name))?;
+        let question = Question {
+            caller: &call.caller,
+            capability: asked.capability(),
+            effects: Effects::None,
+            depth: call.depth,
+            skill: call.skill.as_deref(),
+        };
+        let model = ModelQuestion {
+            use_name: &call.use_name,
+            plan: &plan,
+            texts: asked,
+        };
+        let permit = policy.permit_model(&question, &model)?;
+        if let Some(name) = permit.served_by() {
+            plan = self.models.plan(&wanted(name))?;
+        }
+        plan.hold_to(|route| permit.check(route));
+        if plan.candidates.is_empty() {
+            let mut why = plan.passed_over.iter().map(|passed| passed.why.as_str());
+            let message = why.next().unwrap_or("nobody may serve the call").to_owned();
+            return Err(Fault::new(Code::PolicyDenied, message)
+                .hint("`claw models explain` says who would serve a call, and why others would not"));
+        }
+        Ok((permit, plan))
+    }
 }
 
 /// The decision as it is written down: with the policy that refused, if one did.
-pub(super) fn decision<T>(live: &Decision, decided: &Result<T, Fault>) -> Decision {
+pub(super) fn refused(live: &Decision, fault: &Fault) -> Decision {
     let mut decision = live.clone();
-    if let Err(fault) = decided
-        && matches!(fault.code, Code::PolicyDenied | Code::LimitDepth)
-    {
+    if matches!(fault.code, Code::PolicyDenied | Code::PolicyUnavailable | Code::LimitDepth) {
         decision.denied_by = Some(fault.message.clone());
     }
     decision
@@ -235,7 +367,7 @@ pub(super) async fn until<T>(deadline: Instant, call: impl Future<Output = Resul
     }
 }
 
-fn outcome(result: &Result<Completion, Fault>, keep: bool) -> Outcome {
+fn outcome(result: &Result<Completion, Fault>, keep: bool, draft: bool) -> Outcome {
     match result {
         Ok(done) => Outcome {
             model: Some(done.model.clone()),
@@ -243,6 +375,7 @@ fn outcome(result: &Result<Completion, Fault>, keep: bool) -> Outcome {
             usage: Some(done.usage),
             attempts: Some(done.attempts),
             offline: done.offline,
+            draft,
             response: Body {
                 bytes: serde_json::to_vec(done).unwrap_or_default().into(),
                 keep,
@@ -260,43 +393,70 @@ fn embedded(result: &Result<Embeddings, Fault>) -> bytes::Bytes {
 
 struct Audited {
     inner: ModelStream,
-    entry: Option<OpenEntry>,
-    _permit: Permit,
+    open: Option<(OpenEntry, Granted)>,
     deadline: Instant,
     keep: bool,
 }
 
 /// The stream, with its entry closed before the last event leaves; dropped before that, the
-/// entry is `abandoned` and the call upstream is cancelled.
-fn audited(inner: ModelStream, entry: OpenEntry, permit: Permit, deadline: Instant, keep: bool) -> ModelStream {
+/// entry is `abandoned`, what was used so far is charged, and the call upstream is cancelled.
+fn audited(inner: ModelStream, entry: OpenEntry, granted: Granted, deadline: Instant, keep: bool) -> ModelStream {
     let state = Audited {
         inner,
-        entry: Some(entry),
-        _permit: permit,
+        open: Some((entry, granted)),
         deadline,
         keep,
     };
     Box::pin(futures::stream::unfold(state, |mut state| async move {
-        let entry = state.entry.take()?;
+        let (entry, granted) = state.open.take()?;
         let next = tokio::time::timeout_at(state.deadline.into(), state.inner.next()).await;
         let item = match next {
             Ok(Some(Ok(ModelEvent::Done(done)))) => Ok(done),
             Ok(Some(Ok(event))) => {
-                state.entry = Some(entry);
+                state.open = Some((entry, granted));
                 return Some((Ok(event), state));
             }
             Ok(Some(Err(fault))) => Err(fault),
-            Ok(None) => Err(Fault::new(
-                Code::ModelBadAnswer,
-                "the provider's stream ended before its answer did",
-            )),
-            Err(_) => Err(Fault::new(Code::DeadlineExceeded, "the answer took longer than the call had")),
+            Ok(None) => Err(ended_early()),
+            Err(_) => Err(took_too_long()),
         };
         let result = item.map(|done| *done);
-        let closed = entry.close(outcome(&result, state.keep)).await;
+        let draft = granted.permit.draft();
+        granted.held.settle();
+        let closed = entry.close(outcome(&result, state.keep, draft)).await;
         Some((closed.and(result).map(|done| ModelEvent::Done(Box::new(done))), state))
     }))
 }
 
+fn ended_early() -> Fault {
+    Fault::new(Code::ModelBadAnswer, "the provider's stream ended before its answer did")
+}
+
+fn took_too_long() -> Fault {
+    Fault::new(Code::DeadlineExceeded, "the answer took longer than the call had")
+}
+
 /// How long a model call may take where nobody says.
 pub(super) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(120);
+
+impl Asked for CompletionRequest {
+    fn capability(&self) -> &'static str {
+        CAPABILITY
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Completion
+    }
+
+    fn api(&self) -> Option<Api> {
+        None
+    }
+
+    fn body(&self) -> bytes::Bytes {
+        crate::model::request_bytes(self)
+    }
+
+    fn output_tokens(&self) -> Option<u64> {
+        self.max_tokens.map(u64::from)
+    }
+}

@@ -17,6 +17,7 @@ use crate::errors::{Code, Fault};
 use crate::grants::Grants;
 use crate::ids::{InvocationId, TraceParent};
 use crate::journal::{Answer, Effect, Recorder};
+use crate::keys::KeyScope;
 use crate::model::{Completion, CompletionRequest, ModelEvent, ModelStream, request_bytes};
 use crate::ports::{HostCalls, Reply};
 
@@ -30,6 +31,8 @@ pub struct Imports {
     pub trace: TraceParent,
     /// Who called it.
     pub caller: String,
+    /// The key that its caller presented, which pays.
+    pub key: Option<Arc<KeyScope>>,
     /// How many calls lie above those made here.
     pub depth: u8,
     /// The skill.
@@ -88,6 +91,7 @@ impl Imports {
             parent: Some(self.parent),
             trace: self.trace.child(),
             caller: self.caller.clone(),
+            key: self.key.clone(),
             skill: Some(self.skill.clone()),
             depth: self.depth,
             target,
@@ -104,6 +108,7 @@ impl Imports {
             parent: Some(self.parent),
             trace: self.trace.child(),
             caller: self.caller.clone(),
+            key: self.key.clone(),
             skill: Some(self.skill.clone()),
             depth: self.depth,
             use_name: use_name.to_owned(),

@@ -9,7 +9,7 @@ use futures::StreamExt as _;
 use serde_json::json;
 use tokio::sync::mpsc;
 
-use super::complete::{CAPABILITY as INFERENCE, DEFAULT_TIMEOUT, decision, until};
+use super::complete::{CAPABILITY as INFERENCE, DEFAULT_TIMEOUT, refused, until};
 use super::contract::{check_input, check_output};
 use super::{Complete, Completer, Imports};
 use crate::audit::{Body, Intent, Level, OpenEntry, Outcome, Status};
@@ -18,6 +18,7 @@ use crate::errors::{Code, Fault};
 use crate::grants::Access;
 use crate::ids::{InvocationId, TraceParent};
 use crate::journal::Recorder;
+use crate::keys::KeyScope;
 use crate::model::{CompletionRequest, Message, ModelEvent, Role};
 use crate::policy::{Permit, Policy, Question};
 use crate::ports::{
@@ -35,6 +36,8 @@ pub struct Invocation {
     pub trace: TraceParent,
     /// Who calls, as identified; never a credential.
     pub caller: String,
+    /// The key that the caller presented, where that is a service's.
+    pub key: Option<Arc<KeyScope>>,
     /// The skill whose sandbox makes it.
     pub skill: Option<String>,
     /// How many calls lie above it.
@@ -64,6 +67,8 @@ pub struct Output {
     pub offline: bool,
     /// The stored answer of an earlier call with the same key.
     pub replayed: bool,
+    /// It is a draft.
+    pub draft: bool,
 }
 
 /// Both doors, for those who hold them.
@@ -180,18 +185,7 @@ impl OpenDoor<'_> {
     /// became of it.
     pub async fn invoke(&self, call: Invocation) -> Result<Output, Fault> {
         let policy = self.invoker.policy.load_full();
-        let found = self.find(&call);
-        let capability = call.target.to_string();
-        let decided = found.and_then(|found| {
-            let effects = found.effects();
-            let question = Question {
-                caller: &call.caller,
-                capability: &capability,
-                effects,
-                depth: call.depth,
-            };
-            Ok((policy.permit(&question)?, found))
-        });
+        let decided = self.decide(&policy, &call);
         let mut entry = OpenEntry::open(&*self.invoker.audit, intent(&call, &policy, &decided, self.invoker.level))?;
         let mut trail = Trail {
             journal: Arc::new(Recorder::new()),
@@ -206,6 +200,22 @@ impl OpenDoor<'_> {
         };
         entry.close(outcome(&result, &trail, policy.keep_bodies())).await?;
         result
+    }
+
+    fn decide(&self, policy: &Policy, call: &Invocation) -> Result<(Permit, Found), Fault> {
+        if let Some(key) = call.key.as_deref().filter(|_| call.depth == 0) {
+            key.check_target(&call.target)?;
+            self.doors.completer.budgets.admit(key)?;
+        }
+        let found = self.find(call)?;
+        let question = Question {
+            caller: &call.caller,
+            capability: &call.target.to_string(),
+            effects: found.effects(),
+            depth: call.depth,
+            skill: call.skill.as_deref(),
+        };
+        Ok((policy.permit(&question)?, found))
     }
 
     fn find(&self, call: &Invocation) -> Result<Found, Fault> {
@@ -233,6 +243,7 @@ impl OpenDoor<'_> {
     ) -> Result<Output, Fault> {
         let ran = ran(call, found);
         let deadline = deadline(call, found);
+        let draft = permit.draft();
         if let Found::Skill(skill) = found {
             check_input(&skill.component.facts().manifest, &call.input)?;
         }
@@ -242,6 +253,7 @@ impl OpenDoor<'_> {
             payload: kept.payload,
             offline: kept.offline,
             replayed,
+            draft,
         };
         let Some(key) = &call.idempotency_key else {
             let kept = self.dispatch(call, &permit, found, deadline, entry, trail).await?;
@@ -317,6 +329,7 @@ impl OpenDoor<'_> {
             parent: call.id,
             trace: call.trace,
             caller: call.caller.clone(),
+            key: call.key.clone(),
             depth: call.depth.saturating_add(1),
             skill: facts.manifest.name.clone(),
             grants: skill.grants.clone(),
@@ -350,6 +363,7 @@ impl OpenDoor<'_> {
             parent: Some(call.id),
             trace: call.trace.child(),
             caller: call.caller.clone(),
+            key: call.key.clone(),
             skill: call.skill.clone(),
             depth: call.depth.saturating_add(1),
             use_name,
@@ -398,6 +412,11 @@ fn passes(code: Code) -> bool {
             | Code::GrantMissing
             | Code::GrantUndeclared
             | Code::PolicyDenied
+            | Code::PolicyUnavailable
+            | Code::KeyScope
+            | Code::KeyRateLimited
+            | Code::BudgetExceeded
+            | Code::ContextUnavailable
             | Code::ModelAuth
             | Code::ModelRateLimited
             | Code::ModelTimeout
@@ -419,6 +438,7 @@ fn outcome(result: &Result<Output, Fault>, trail: &Trail, keep: bool) -> Outcome
     let mut outcome = match result {
         Ok(output) => Outcome {
             offline: output.offline,
+            draft: output.draft,
             response: Body {
                 bytes: output.payload.to_bytes(),
                 keep,
@@ -446,7 +466,9 @@ fn intent(call: &Invocation, policy: &Policy, decided: &Result<(Permit, Found), 
         parent: call.parent,
         trace_id: call.trace.trace_id(),
         caller: call.caller.clone(),
+        key: call.key.as_ref().map(|key| key.id.clone()),
         skill: call.skill.clone(),
+        api: None,
         capability: match &call.target {
             Target::Skill(skill) => format!("skill:{}", skill.name),
             Target::Capability(name) => name.clone(),
@@ -456,7 +478,10 @@ fn intent(call: &Invocation, policy: &Policy, decided: &Result<(Permit, Found), 
         model_use: None,
         model: None,
         provider: None,
-        policy: decision(policy.decision(), decided),
+        policy: match decided {
+            Ok((permit, _)) => permit.decision().clone(),
+            Err(fault) => refused(policy.decision(), fault),
+        },
         level,
         request: Body {
             bytes: call.input.to_bytes(),

@@ -21,7 +21,9 @@ use crate::model::{
     Completion, CompletionRequest, Embeddings, Finish, Message, ModelEvent, ModelRoute, ModelStream, Role, Usage,
 };
 use crate::policy::{Permit, PoliciesFile, Policy};
-use crate::ports::{Component, LiveSkill, ModelCall, Models, Run, SkillFacts, SkillStatus, Skills};
+use crate::ports::{Component, EmbedCall, LiveSkill, ModelCall, Models, Run, SkillFacts, SkillStatus, Skills, Unlimited};
+use crate::routing::{Candidate, ModelListing, Plan, Wanted};
+use crate::wire::{WireAnswer, WireCall};
 
 const SKILL_MD: &str = "---
 name: counter
@@ -125,20 +127,33 @@ fn completion() -> Completion {
 
 #[async_trait]
 impl Models for Parrot {
-    fn route(&self, use_name: &str) -> Result<ModelRoute, Fault> {
-        match use_name {
-            "general" => Ok(ModelRoute {
+    fn plan(&self, wanted: &Wanted<'_>) -> Result<Plan, Fault> {
+        if wanted.name != "general" {
+            return Err(Fault::new(Code::ModelNotConfigured, "no such use"));
+        }
+        let candidate = Candidate {
+            route: ModelRoute {
                 entry: "general".into(),
                 provider: "fake".into(),
                 model: "parrot".into(),
                 local: true,
                 offline: false,
-            }),
-            _ => Err(Fault::new(Code::ModelNotConfigured, "no such use")),
-        }
+            },
+            why: String::new(),
+            ceiling_nanousd: Some(0),
+        };
+        Ok(Plan {
+            name: wanted.name.into(),
+            candidates: vec![candidate],
+            passed_over: Vec::new(),
+        })
     }
 
-    async fn complete(&self, _permit: &Permit, _route: &ModelRoute, _call: ModelCall) -> Result<Completion, Fault> {
+    fn list(&self) -> Vec<ModelListing> {
+        Vec::new()
+    }
+
+    async fn complete(&self, _permit: &Permit, _plan: &Plan, _call: ModelCall) -> Result<Completion, Fault> {
         if self.hangs {
             std::future::pending().await
         } else {
@@ -146,7 +161,7 @@ impl Models for Parrot {
         }
     }
 
-    async fn stream(&self, _permit: &Permit, _route: &ModelRoute, _call: ModelCall) -> Result<ModelStream, Fault> {
+    async fn stream(&self, _permit: &Permit, _plan: &Plan, _call: ModelCall) -> Result<ModelStream, Fault> {
         let said = futures::stream::iter([Ok(ModelEvent::TextDelta("said".into()))]);
         if self.hangs {
             return Ok(Box::pin(said.chain(futures::stream::pending())));
@@ -156,7 +171,11 @@ impl Models for Parrot {
         )))]))))
     }
 
-    async fn embed(&self, _p: &Permit, _r: &ModelRoute, _t: Vec<String>, _d: Instant) -> Result<Embeddings, Fault> {
+    async fn embed(&self, _permit: &Permit, _plan: &Plan, _call: EmbedCall) -> Result<Embeddings, Fault> {
+        Err(Fault::internal())
+    }
+
+    async fn forward(&self, _permit: &Permit, _plan: &Plan, _call: WireCall) -> Result<WireAnswer, Fault> {
         Err(Fault::internal())
     }
 }
@@ -198,7 +217,13 @@ fn house(granted: bool, hangs: bool) -> House {
     let audit = MemoryAudit::default();
     let policy = Arc::new(ArcSwap::from_pointee(Policy::try_new(&PoliciesFile::default()).unwrap()));
     let log = Arc::new(audit.clone());
-    let completer = Completer::new(log.clone(), policy.clone(), Arc::new(Parrot { hangs }), Level::Power);
+    let completer = Completer {
+        audit: log.clone(),
+        policy: policy.clone(),
+        models: Arc::new(Parrot { hangs }),
+        budgets: Arc::new(Unlimited),
+        level: Level::Power,
+    };
     let idempotency = Arc::new(MemoryIdempotency::default());
     let invoker = Invoker {
         audit: log,
@@ -221,6 +246,7 @@ fn call(target: &str, input: serde_json::Value) -> Invocation {
         parent: None,
         trace: TraceParent::generate(),
         caller: "tester".into(),
+        key: None,
         skill: None,
         depth: 0,
         target: target.parse::<Target>().unwrap(),
@@ -298,6 +324,7 @@ async fn nothing_is_answered_where_nothing_can_be_audited() {
         parent: None,
         trace: TraceParent::generate(),
         caller: "tester".into(),
+        key: None,
         skill: None,
         depth: 0,
         use_name: "general".into(),
@@ -382,6 +409,7 @@ async fn a_stream_owns_its_entry() {
         parent: None,
         trace: TraceParent::generate(),
         caller: "tester".into(),
+        key: None,
         skill: None,
         depth: 0,
         use_name: "general".into(),

@@ -43,6 +43,7 @@ fn calls_nest_only_so_deep() {
             capability: "skill:b",
             effects: Effects::None,
             depth,
+            skill: None,
         })
     };
     assert!(ask(MAX_DEPTH).is_ok());

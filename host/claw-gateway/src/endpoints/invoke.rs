@@ -134,6 +134,7 @@ async fn call(
         parent: None,
         trace: asked.trace,
         caller: caller.subject,
+        key: caller.key,
         skill: None,
         depth: 0,
         target,
@@ -187,7 +188,7 @@ pub(super) fn envelope(output: Output) -> Envelope {
             Payload::Json(value) => value,
             other @ (Payload::Text(_) | Payload::Bytes { .. }) => other.to_json(),
         },
-        draft: false,
+        draft: output.draft,
         offline: output.offline,
         replayed: output.replayed,
     }

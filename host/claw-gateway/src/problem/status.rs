@@ -165,18 +165,12 @@ pub fn status_of(fault: &Fault) -> StatusCode {
         | Code::FileTooLarge => StatusCode::UNPROCESSABLE_ENTITY,
         Code::NotFound => StatusCode::NOT_FOUND,
         Code::ModelUntranslatable => StatusCode::BAD_REQUEST,
-        Code::PolicyDenied
-        | Code::KeyScope
-        | Code::GrantMissing
-        | Code::GrantUndeclared
-        | Code::ExecDenied
-        | Code::FilePath => StatusCode::FORBIDDEN,
-        // Accepted, and not done: somebody has to approve it first.
-        Code::DraftHeld => StatusCode::ACCEPTED,
-        Code::DraftClosed
-        | Code::IdempotencyInFlight
-        | Code::IdempotencyMayHaveExecuted
-        | Code::FileExists => StatusCode::CONFLICT,
+        Code::PolicyDenied | Code::KeyScope | Code::GrantMissing | Code::GrantUndeclared | Code::ExecDenied | Code::FilePath => {
+            StatusCode::FORBIDDEN
+        }
+        Code::DraftHeld | Code::DraftClosed | Code::IdempotencyInFlight | Code::IdempotencyMayHaveExecuted | Code::FileExists => {
+            StatusCode::CONFLICT
+        }
         Code::SkillError if blames_the_input(fault) => StatusCode::UNPROCESSABLE_ENTITY,
         Code::SkillError
         | Code::SkillTrap

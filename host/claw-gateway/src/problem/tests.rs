@@ -81,6 +81,7 @@ fn every_code_has_one_status() {
     400 http.duplicate_header
     400 http.malformed_json
     400 http.token_in_url
+    400 model.untranslatable
     401 http.unauthorized
     403 exec.denied
     403 file.path
@@ -88,11 +89,14 @@ fn every_code_has_one_status() {
     403 grant.undeclared
     403 http.bad_origin
     403 http.forbidden
+    403 key.scope
     403 policy.denied
     404 http.not_found
     404 not_found
     405 http.method_not_allowed
     408 http.request_timeout
+    409 draft.closed
+    409 draft.held
     409 file.exists
     409 idempotency.in_flight
     409 idempotency.may_have_executed
@@ -105,7 +109,9 @@ fn every_code_has_one_status() {
     422 invalid_input
     422 model.context_exceeded
     422 model.invalid_request
+    429 budget.exceeded
     429 http.too_many_failures
+    429 key.rate_limited
     429 model.rate_limited
     431 http.headers_too_large
     499 cancelled
@@ -128,10 +134,12 @@ fn every_code_has_one_status() {
     502 skill.invalid_output
     502 skill.trap
     503 audit.unavailable
+    503 context.unavailable
     503 http.not_ready
     503 http.too_many_connections
     503 model.unavailable
     503 overloaded
+    503 policy.unavailable
     504 deadline_exceeded
     504 exec.timeout
     504 model.timeout

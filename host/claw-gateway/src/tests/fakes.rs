@@ -12,7 +12,11 @@ use claw_core::grants::GrantBook;
 use claw_core::manifest::{Origin, load};
 use claw_core::model::{Completion, Embeddings, Finish, Message, ModelRoute, ModelStream, Role, Usage};
 use claw_core::policy::Permit;
-use claw_core::ports::{Component, LiveSkill, ModelCall, Models, OutputEvent, Run, SkillFacts, SkillState, SkillStatus, Skills};
+use claw_core::ports::{
+    Component, EmbedCall, LiveSkill, ModelCall, Models, OutputEvent, Run, SkillFacts, SkillState, SkillStatus, Skills,
+};
+use claw_core::routing::{Candidate, ModelListing, Plan, Wanted};
+use claw_core::wire::{WireAnswer, WireCall};
 use serde_json::json;
 use tokio::sync::Notify;
 
@@ -270,43 +274,62 @@ pub(super) struct FakeModels;
 
 #[async_trait]
 impl Models for FakeModels {
-    fn route(&self, use_name: &str) -> Result<ModelRoute, Fault> {
-        if use_name != "general" {
-            return Err(Fault::new(Code::ModelNotConfigured, format!("no model serves `{use_name}`")));
+    fn plan(&self, wanted: &Wanted<'_>) -> Result<Plan, Fault> {
+        if wanted.name != "general" {
+            return Err(Fault::new(
+                Code::ModelNotConfigured,
+                format!("no model serves `{}`", wanted.name),
+            ));
         }
         let text = |text: &str| text.to_owned();
-        Ok(ModelRoute {
+        let route = ModelRoute {
             entry: text("general"),
             provider: text("offline"),
             model: text("offline"),
             local: true,
             offline: true,
+        };
+        Ok(Plan {
+            name: text(wanted.name),
+            candidates: vec![Candidate {
+                route,
+                why: text("the only one"),
+                ceiling_nanousd: Some(0),
+            }],
+            passed_over: Vec::new(),
         })
     }
 
-    async fn complete(&self, _permit: &Permit, route: &ModelRoute, _call: ModelCall) -> Result<Completion, Fault> {
+    fn list(&self) -> Vec<ModelListing> {
+        Vec::new()
+    }
+
+    async fn complete(&self, _permit: &Permit, plan: &Plan, _call: ModelCall) -> Result<Completion, Fault> {
+        let route = plan
+            .candidates
+            .first()
+            .map(|first| first.route.clone())
+            .ok_or_else(Fault::internal)?;
         Ok(Completion {
             message: Message::text(Role::Assistant, "an offline answer"),
             finish: Finish::Stop,
             usage: Usage::default(),
-            model: route.model.clone(),
-            provider: route.provider.clone(),
+            model: route.model,
+            provider: route.provider,
             offline: true,
             attempts: 1,
         })
     }
 
-    async fn stream(&self, _permit: &Permit, _route: &ModelRoute, _call: ModelCall) -> Result<ModelStream, Fault> {
+    async fn stream(&self, _permit: &Permit, _plan: &Plan, _call: ModelCall) -> Result<ModelStream, Fault> {
         Err(Fault::internal())
     }
 
-    async fn embed(
-        &self,
-        _permit: &Permit,
-        _route: &ModelRoute,
-        _texts: Vec<String>,
-        _deadline: Instant,
-    ) -> Result<Embeddings, Fault> {
+    async fn embed(&self, _permit: &Permit, _plan: &Plan, _call: EmbedCall) -> Result<Embeddings, Fault> {
+        Err(Fault::internal())
+    }
+
+    async fn forward(&self, _permit: &Permit, _plan: &Plan, _call: WireCall) -> Result<WireAnswer, Fault> {
         Err(Fault::internal())
     }
 }

@@ -14,6 +14,7 @@ use claw_core::ids::InvocationId;
 use claw_core::pipeline::{Completer, Doors, Invoker};
 use claw_core::policy::{PoliciesFile, Policy};
 use claw_core::ports::Caller;
+use claw_core::ports::Unlimited;
 use reqwest::Method;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
@@ -102,7 +103,13 @@ impl Door {
         });
         let policy = Arc::new(ArcSwap::from_pointee(Policy::try_new(&PoliciesFile::default()).unwrap()));
         let skills = Arc::new(FakeSkills::new(&signals));
-        let completer = Completer::new(Arc::new(audit.clone()), policy.clone(), Arc::new(FakeModels), Level::Process);
+        let completer = Completer {
+            audit: Arc::new(audit.clone()),
+            policy: policy.clone(),
+            models: Arc::new(FakeModels),
+            budgets: Arc::new(Unlimited),
+            level: Level::Process,
+        };
         let invoker = Invoker {
             audit: Arc::new(audit.clone()),
             policy,
@@ -114,6 +121,7 @@ impl Door {
         let caller = |subject: &str, operator| Caller {
             subject: subject.to_owned(),
             operator,
+            key: None,
         };
         let tokens = StaticTokens::new()
             .with_token(OPERATOR, caller("operator", true))

@@ -4,6 +4,8 @@
     reason = "a test may stop at the first surprise"
 )]
 
+use claw_core::ports::EmbedCall;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
@@ -24,7 +26,7 @@ fn names_lead_to_their_entry() {
         ("z", "b", "llama4:8b"),
         ("llama4:8b", "b", "llama4:8b"),
     ] {
-        let route = models.route(name).unwrap();
+        let route = models.routed(name).unwrap();
         assert_eq!(
             (route.entry.as_str(), route.model.as_str(), route.local),
             (entry, model, true),
@@ -35,7 +37,7 @@ fn names_lead_to_their_entry() {
 
 #[test]
 fn names_that_lead_nowhere_are_answered_with_those_that_do() {
-    let fault = offline(TWO).route("sumarization").unwrap_err();
+    let fault = offline(TWO).planned("sumarization").unwrap_err();
     assert_eq!(fault.code, Code::ModelNotConfigured);
     assert_eq!(
         fault.message,
@@ -47,13 +49,13 @@ fn names_that_lead_nowhere_are_answered_with_those_that_do() {
     );
     assert!(
         offline("models: {}")
-            .route("x")
+            .planned("x")
             .unwrap_err()
             .message
             .ends_with("it has no entry")
     );
     let hostile = format!("\u{1b}[2J{}", "x".repeat(100_000));
-    let fault = offline(TWO).route(&hostile).unwrap_err();
+    let fault = offline(TWO).planned(&hostile).unwrap_err();
     assert!(
         fault.message.len() < 400 && !fault.message.contains('\u{1b}'),
         "{}",
@@ -64,7 +66,7 @@ fn names_that_lead_nowhere_are_answered_with_those_that_do() {
 #[test]
 fn two_entries_of_one_model_leave_its_name_to_the_first() {
     let models = offline("models:\n  b: {provider: ollama, model: m}\n  a: {provider: ollama, model: m}\n");
-    assert_eq!(models.route("m").unwrap().entry, "b");
+    assert_eq!(models.routed("m").unwrap().entry, "b");
 }
 
 #[tokio::test]
@@ -72,10 +74,10 @@ async fn a_new_file_is_in_force_at_once_and_a_bad_one_changes_nothing() {
     let models = offline(TWO);
     let bad = ModelsFile::from_yaml("models: {c: {provider: openai}}").unwrap();
     assert!(models.replace(&bad, &|_| None).is_err());
-    assert_eq!(models.route("x").unwrap().entry, "a");
+    assert_eq!(models.routed("x").unwrap().entry, "a");
     let good = ModelsFile::from_yaml("models: {c: {provider: offline, use_for: [x]}}").unwrap();
     models.replace(&good, &|_| None).unwrap();
-    assert_eq!(models.route("x").unwrap().entry, "c");
+    assert_eq!(models.routed("x").unwrap().entry, "c");
     assert_eq!(models.describe().len(), 1);
 }
 
@@ -90,11 +92,12 @@ async fn a_call_allowed_for_a_local_model_reaches_no_other() {
         ModelsFile::from_yaml(&yaml).unwrap()
     };
     let models = ProviderModels::new(&file(true), &|_| None).unwrap();
-    let route = models.route("a").unwrap();
+    let route = models.planned("a").unwrap();
     models.replace(&file(false), &|_| None).unwrap();
     let call = ModelCall {
         request: ask("hi"),
         deadline: soon(),
+        meter: Arc::default(),
     };
     let fault = models.complete(&permit(), &route, call).await.unwrap_err();
     assert_eq!(fault.code, Code::ModelUnavailable);
@@ -115,7 +118,7 @@ async fn a_call_under_way_ends_with_the_entry_it_began_with() {
             .unwrap();
         0.0
     });
-    let route = models.route("a").unwrap();
+    let route = models.routed("a").unwrap();
     let live = models.entry(&route).unwrap();
     let bounds = Bounds {
         deadline: soon(),
@@ -129,16 +132,32 @@ async fn a_call_under_way_ends_with_the_entry_it_began_with() {
 #[tokio::test]
 async fn too_many_texts_are_refused() {
     let models = offline(TWO);
-    let route = models.route("a").unwrap();
+    let route = models.planned("a").unwrap();
     let deadline = Instant::now() + Duration::from_secs(30);
     let fault = models
-        .embed(&permit(), &route, vec![String::new(); 2049], deadline)
+        .embed(
+            &permit(),
+            &route,
+            EmbedCall {
+                texts: vec![String::new(); 2049],
+                deadline,
+                meter: Arc::default(),
+            },
+        )
         .await
         .unwrap_err();
     assert_eq!(fault.code, Code::ModelInvalidRequest);
     assert_eq!(
         models
-            .embed(&permit(), &route, vec![String::new(); 2048], deadline)
+            .embed(
+                &permit(),
+                &route,
+                EmbedCall {
+                    texts: vec![String::new(); 2048],
+                    deadline,
+                    meter: Arc::default()
+                }
+            )
             .await
             .unwrap()
             .vectors

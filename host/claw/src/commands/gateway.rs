@@ -89,6 +89,7 @@ async fn serve(arguments: &RunArgs, environment: &Environment) -> Result<Exit> {
         Caller {
             subject: "operator".to_owned(),
             operator: true,
+            key: None,
         },
     )?;
     let gateway = Gateway {

@@ -89,7 +89,16 @@ fn one_part_that_cannot_be_keeps_all_others_out() {
     let before = live.policy.load().decision().clone();
     let mistakes = live.put_in_force(&bad).unwrap_err();
     assert!(mistakes.to_string().starts_with("capabilities.yaml"), "{mistakes}");
-    assert!(live.models.route("general").is_ok());
-    assert!(live.models.route("else").is_err());
+    assert!(live.models.plan(&wanted("general")).is_ok());
+    assert!(live.models.plan(&wanted("else")).is_err());
     assert_eq!(*live.policy.load().decision(), before);
+}
+
+fn wanted(name: &str) -> claw_core::routing::Wanted<'_> {
+    claw_core::routing::Wanted {
+        name,
+        kind: claw_core::routing::Kind::Completion,
+        input_tokens: 0,
+        output_tokens: None,
+    }
 }

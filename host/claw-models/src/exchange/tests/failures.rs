@@ -1,5 +1,7 @@
 use super::*;
 use crate::testing::{complete, nobody, permit, soon};
+use claw_core::ports::EmbedCall;
+use std::sync::Arc;
 
 #[tokio::test]
 async fn a_whole_answer_is_priced_and_counted() {
@@ -246,8 +248,19 @@ async fn vectors_come_through_the_port() {
         &upstream.url,
         "price: {input_usd_per_mtok: 0.02, output_usd_per_mtok: 0}",
     );
-    let route = models.route("summarization").unwrap();
-    let found = models.embed(&permit(), &route, vec!["a".to_owned()], soon()).await.unwrap();
+    let route = models.planned("summarization").unwrap();
+    let found = models
+        .embed(
+            &permit(),
+            &route,
+            EmbedCall {
+                texts: vec!["a".to_owned()],
+                deadline: soon(),
+                meter: Arc::default(),
+            },
+        )
+        .await
+        .unwrap();
     assert_eq!(
         (found.vectors, found.usage.cost_nanousd),
         (vec![vec![0.5, 0.5]], Some(20_000))

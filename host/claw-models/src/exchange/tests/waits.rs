@@ -2,6 +2,7 @@ use std::time::Instant;
 
 use super::*;
 use crate::testing::{complete, complete_until, events, open, permit, soon};
+use std::sync::Arc;
 
 #[tokio::test]
 async fn a_provider_that_asks_for_a_pause_gets_it_or_the_caller_learns_of_it() {
@@ -114,11 +115,12 @@ async fn thinking_is_a_sign_of_an_answer() {
 async fn dropping_a_call_hangs_up_upstream() {
     let upstream = Upstream::start([Reply::silent()]).await;
     let models = models("openai", &upstream.url, "");
-    let route = models.route("summarization").unwrap();
+    let route = models.planned("summarization").unwrap();
     let permit = permit();
     let call = claw_core::ports::ModelCall {
         request: ask("hi"),
         deadline: soon(),
+        meter: Arc::default(),
     };
     let running = models.complete(&permit, &route, call);
     tokio::select! {

@@ -116,6 +116,7 @@ async fn live(doors: Arc<Doors>, skill: &Arc<Loaded>, stage: &Stage, input: Valu
             parent: InvocationId::generate(),
             trace: TraceParent::generate(),
             caller: "record".to_owned(),
+            key: None,
             depth: 1,
             skill: name,
             grants,

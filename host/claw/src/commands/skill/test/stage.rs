@@ -158,6 +158,7 @@ impl Stage {
             caller: "test",
             capability: &capability,
             effects: Effects::None,
+            skill: None,
             depth: 0,
         };
         let permit = policy.permit(&question)?;

@@ -1,0 +1,137 @@
+//! What the door wants to know of a request, in whichever words it came. Shows every text that
+//! a model would read, and changes none.
+
+use bytes::Bytes;
+use serde_json::Value;
+
+use super::CAPABILITY;
+use crate::model::{CompletionRequest, Part};
+use crate::policy::Texts;
+use crate::routing::Kind;
+use crate::wire::{Api, WireRequest};
+
+/// A request.
+pub(super) trait Asked: Texts {
+    /// What is called, in audit entries.
+    fn capability(&self) -> &'static str;
+    /// What kind of call it is.
+    fn kind(&self) -> Kind;
+    /// The endpoint it came by.
+    fn api(&self) -> Option<Api>;
+    /// The bytes that audit hashes and keeps.
+    fn body(&self) -> Bytes;
+    /// The most tokens that are to come out.
+    fn output_tokens(&self) -> Option<u64>;
+
+    /// About how many tokens go in: four bytes each.
+    fn input_tokens(&self) -> u64 {
+        let mut bytes = 0;
+        self.visit(&mut |text| bytes += text.len() as u64);
+        bytes.div_ceil(4)
+    }
+}
+
+impl Texts for CompletionRequest {
+    fn visit(&self, see: &mut dyn FnMut(&str)) {
+        for part in self.messages.iter().flat_map(|message| &message.parts) {
+            match part {
+                Part::Text { text } => see(text),
+                Part::ToolCall(call) => {
+                    see(&call.name);
+                    see(&call.arguments);
+                }
+                Part::ToolResult { content, .. } => see(content),
+                Part::Blob { .. } => {}
+            }
+        }
+        for tool in &self.tools {
+            see(&tool.name);
+            see(&tool.description);
+            strings(&tool.schema, see);
+        }
+        self.stop.iter().for_each(|text| see(text));
+        self.response_schema.iter().for_each(|schema| strings(schema, see));
+        self.extra.values().for_each(|value| strings(value, see));
+    }
+}
+
+/// A batch of texts.
+pub(super) struct Texted<'a>(pub(super) &'a [String]);
+
+impl Texts for Texted<'_> {
+    fn visit(&self, see: &mut dyn FnMut(&str)) {
+        self.0.iter().for_each(|text| see(text));
+    }
+}
+
+impl Asked for Texted<'_> {
+    fn capability(&self) -> &'static str {
+        CAPABILITY
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Embedding
+    }
+
+    fn api(&self) -> Option<Api> {
+        None
+    }
+
+    fn body(&self) -> Bytes {
+        serde_json::to_vec(self.0).unwrap_or_default().into()
+    }
+
+    fn output_tokens(&self) -> Option<u64> {
+        Some(0)
+    }
+}
+
+impl Texts for WireRequest {
+    fn visit(&self, see: &mut dyn FnMut(&str)) {
+        strings(&self.value, see);
+    }
+}
+
+impl Asked for WireRequest {
+    fn capability(&self) -> &'static str {
+        match self.api {
+            Api::CountTokens => "llm.count_tokens",
+            Api::ChatCompletions | Api::Responses | Api::Embeddings | Api::Messages => CAPABILITY,
+        }
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Wire(self.api)
+    }
+
+    fn api(&self) -> Option<Api> {
+        Some(self.api)
+    }
+
+    fn body(&self) -> Bytes {
+        self.body.clone()
+    }
+
+    fn output_tokens(&self) -> Option<u64> {
+        match self.api {
+            Api::Embeddings | Api::CountTokens => Some(0),
+            Api::ChatCompletions | Api::Responses | Api::Messages => self.max_output_tokens(),
+        }
+    }
+}
+
+/// Every string of a value, keys included. A media payload is none that a model reads as text.
+fn strings(value: &Value, see: &mut dyn FnMut(&str)) {
+    let mut open = vec![value];
+    while let Some(value) = open.pop() {
+        match value {
+            Value::String(text) => see(text),
+            Value::Array(items) => open.extend(items.iter().rev()),
+            Value::Object(fields) => {
+                fields.keys().for_each(|key| see(key));
+                open.extend(fields.values().rev());
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! Money that is set aside for one call, settled exactly once, also when the caller hangs up:
+//! then what the meter holds so far is charged.
+
+use std::sync::Arc;
+
+use crate::meter::Meter;
+use crate::ports::Reservation;
+
+/// A reservation and the meter that says what became of it.
+pub(super) struct Held {
+    reservation: Option<Box<dyn Reservation>>,
+    meter: Arc<Meter>,
+}
+
+impl Held {
+    pub(super) fn new(reservation: Box<dyn Reservation>, meter: Arc<Meter>) -> Self {
+        Held {
+            reservation: Some(reservation),
+            meter,
+        }
+    }
+
+    /// The call is over.
+    pub(super) fn settle(self) {}
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some(reservation) = self.reservation.take() {
+            let used = self.meter.note(|known| known.usage);
+            reservation.settle(used.map_or(Some(0), |usage| usage.cost_nanousd));
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! Calls of official SDKs: the same decisions and the same record, and the bytes of the answer
+//! as they come. Refuses to let the last of them go before the call is on record.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use futures::{Stream, StreamExt as _};
+
+use super::{Begun, Complete, Completer, Granted, ended_early, took_too_long, until};
+use crate::audit::{Body, OpenEntry, Outcome, Status};
+use crate::errors::Fault;
+use crate::meter::Meter;
+use crate::model::ModelRoute;
+use crate::policy::Decision;
+use crate::wire::{WireBody, WireCall, WireDone, WirePiece, WireRequest, WireStream};
+
+/// Of a streamed answer no more than this is hashed and kept, in bytes.
+const MAX_KEPT: usize = 16 << 20;
+
+/// Bytes of an answer as they are made, in the caller's dialect. Dropping it cancels the call.
+pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, Fault>> + Send>>;
+
+/// An answer to a caller's SDK.
+pub struct Answered {
+    /// What served it.
+    pub route: ModelRoute,
+    /// Headers of the provider that the caller's SDK reads.
+    pub headers: Vec<(String, String)>,
+    /// What was decided about the call.
+    pub policy: Decision,
+    /// It is a draft.
+    pub draft: bool,
+    /// How many attempts it took so far.
+    pub attempts: u32,
+    /// Until the answer began, the time that was not spent waiting for providers.
+    pub overhead: Duration,
+    /// The rest.
+    pub body: AnsweredBody,
+}
+
+/// The body of an answer to a caller's SDK.
+pub enum AnsweredBody {
+    /// All of it.
+    Whole(Bytes, Box<WireDone>),
+    /// As it is made.
+    Stream(ByteStream),
+}
+
+impl Completer {
+    /// One call in the words of the caller's own SDK.
+    ///
+    /// # Errors
+    /// As [`Completer::complete`]; those of a stream that has begun are its last item.
+    pub async fn wire(&self, call: &Complete, request: WireRequest) -> Result<Answered, Fault> {
+        let started = Instant::now();
+        let Begun {
+            mut entry,
+            granted,
+            meter,
+            keep,
+        } = self.begin(call, &request).await?;
+        let upstream = self.models.forward(
+            &granted.permit,
+            &granted.plan,
+            WireCall {
+                request,
+                deadline: call.deadline,
+                meter: meter.clone(),
+            },
+        );
+        let (recorded, result) = tokio::join!(entry.recorded(), until(call.deadline, upstream));
+        let answer = match recorded.and(result) {
+            Ok(answer) => answer,
+            Err(fault) => {
+                granted.held.settle();
+                entry.close(Outcome::failed(&fault)).await?;
+                return Err(fault);
+            }
+        };
+        let policy = granted.permit.decision().clone();
+        let draft = granted.permit.draft();
+        let body = match answer.body {
+            WireBody::Whole(bytes, done) => {
+                granted.held.settle();
+                entry.close(whole(&done, bytes.clone(), keep, draft)).await?;
+                AnsweredBody::Whole(bytes, done)
+            }
+            WireBody::Stream(inner) => AnsweredBody::Stream(audited(inner, entry, granted, call.deadline, keep)),
+        };
+        let (attempts, waited) = tried(&meter);
+        Ok(Answered {
+            route: answer.route,
+            headers: answer.headers,
+            policy,
+            draft,
+            attempts,
+            overhead: started.elapsed().saturating_sub(waited),
+            body,
+        })
+    }
+}
+
+fn tried(meter: &Arc<Meter>) -> (u32, Duration) {
+    meter.note(|known| (u32::try_from(known.attempts.len()).unwrap_or(u32::MAX), known.upstream))
+}
+
+fn whole(done: &WireDone, bytes: Bytes, keep: bool, draft: bool) -> Outcome {
+    Outcome {
+        model: Some(done.model.clone()),
+        usage: Some(done.usage),
+        draft,
+        response: Body { bytes, keep },
+        ..Outcome::of(Status::Ok)
+    }
+}
+
+struct Audited {
+    inner: WireStream,
+    open: Option<(OpenEntry, Granted)>,
+    deadline: Instant,
+    said: BytesMut,
+    keep: bool,
+}
+
+impl Audited {
+    fn remember(&mut self, bytes: &[u8]) {
+        let room = MAX_KEPT.saturating_sub(self.said.len());
+        self.said.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
+    }
+}
+
+/// The stream, with its entry closed before its last events leave; dropped before that, the
+/// entry is `abandoned`, what was used so far is charged, and the call upstream is cancelled.
+fn audited(inner: WireStream, entry: OpenEntry, granted: Granted, deadline: Instant, keep: bool) -> ByteStream {
+    let state = Audited {
+        inner,
+        open: Some((entry, granted)),
+        deadline,
+        said: BytesMut::new(),
+        keep,
+    };
+    Box::pin(futures::stream::unfold(state, |mut state| async move {
+        let (entry, granted) = state.open.take()?;
+        let next = tokio::time::timeout_at(state.deadline.into(), state.inner.next()).await;
+        let item = match next {
+            Ok(Some(Ok(WirePiece::Bytes(bytes)))) => {
+                state.remember(&bytes);
+                state.open = Some((entry, granted));
+                return Some((Ok(bytes), state));
+            }
+            Ok(Some(Ok(WirePiece::Done(done)))) => Ok(done),
+            Ok(Some(Err(fault))) => Err(fault),
+            Ok(None) => Err(ended_early()),
+            Err(_) => Err(took_too_long()),
+        };
+        let draft = granted.permit.draft();
+        granted.held.settle();
+        let outcome = match &item {
+            Ok(done) => {
+                state.remember(&done.last);
+                whole(done, state.said.split().freeze(), state.keep, draft)
+            }
+            Err(fault) => Outcome {
+                response: Body {
+                    bytes: state.said.split().freeze(),
+                    keep: state.keep,
+                },
+                ..Outcome::failed(fault)
+            },
+        };
+        let closed = entry.close(outcome).await;
+        Some((closed.and(item).map(|done| done.last), state))
+    }))
+}
