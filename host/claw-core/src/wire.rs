@@ -2,6 +2,8 @@
 //! through; another one: they are translated by whoever speaks to the provider. Says nothing
 //! about HTTP beyond statuses and headers that both ends know.
 
+pub mod errors;
+
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;

@@ -14,7 +14,7 @@ use crate::gateway::Settings;
 use crate::problem::{HttpCode, Refusal};
 
 /// What one permit for request bodies stands for, in bytes.
-pub(crate) const UNIT: usize = 16 << 10;
+pub(crate) const UNIT: usize = 4 << 10;
 
 /// Room for a body, given back when its call is over.
 pub(crate) type Room = OwnedSemaphorePermit;
@@ -22,28 +22,52 @@ pub(crate) type Room = OwnedSemaphorePermit;
 /// The whole body as JSON, and the room that it takes while its call runs.
 pub(crate) async fn json(app: &App, headers: &HeaderMap, body: Body) -> Result<(Value, Room), Refusal> {
     let settings = &app.gateway.settings;
-    let bytes = bytes(settings, headers, body).await?;
-    let units = bytes.len().div_ceil(UNIT).max(1);
+    let bytes = bytes(settings, settings.body_limit_bytes, headers, body).await?;
+    let room = room(app, bytes.len())?;
+    match parse(headers, &bytes)? {
+        Some(value) => Ok((value, room)),
+        None => Err(empty()),
+    }
+}
+
+/// The whole body of a model call, byte by byte and as one JSON object, and the room that it
+/// takes. Images make these large.
+pub(crate) async fn object(app: &App, headers: &HeaderMap, body: Body) -> Result<(Bytes, Value, Room), Refusal> {
+    let settings = &app.gateway.settings;
+    let bytes = bytes(settings, settings.model_body_limit_bytes, headers, body).await?;
+    let room = room(app, bytes.len())?;
+    match parse(headers, &bytes)? {
+        Some(value @ Value::Object(_)) => Ok((bytes, value, room)),
+        Some(_) => Err(Refusal::fault(Fault::new(
+            Code::InvalidInput,
+            "the body is not a JSON object",
+        ))),
+        None => Err(empty()),
+    }
+}
+
+fn empty() -> Refusal {
+    Refusal::new(HttpCode::MalformedJson, "the body is empty").hint("send a JSON object, `{}` at least")
+}
+
+fn room(app: &App, length: usize) -> Result<Room, Refusal> {
+    let units = length.div_ceil(UNIT).max(1);
     let room = app
         .bodies
         .clone()
         .try_acquire_many_owned(u32::try_from(units).unwrap_or(u32::MAX));
-    let room = room.map_err(|_| {
+    room.map_err(|_| {
         let fault = Fault::new(Code::Overloaded, "too many requests are being worked on");
         Refusal::fault(fault.retry_after_ms(1_000))
-    })?;
-    match parse(headers, &bytes)? {
-        Some(value) => Ok((value, room)),
-        None => Err(Refusal::new(HttpCode::MalformedJson, "the body is empty").hint("send a JSON object, `{}` at least")),
-    }
+    })
 }
 
 /// The whole body as JSON, or nothing where it is empty.
 pub(crate) async fn optional_json(settings: &Settings, headers: &HeaderMap, body: Body) -> Result<Option<Value>, Refusal> {
-    parse(headers, &bytes(settings, headers, body).await?)
+    parse(headers, &bytes(settings, settings.body_limit_bytes, headers, body).await?)
 }
 
-async fn bytes(settings: &Settings, headers: &HeaderMap, body: Body) -> Result<Bytes, Refusal> {
+async fn bytes(settings: &Settings, limit: usize, headers: &HeaderMap, body: Body) -> Result<Bytes, Refusal> {
     let declared = headers.get(CONTENT_TYPE);
     if declared.is_some_and(|kind| !kind.to_str().is_ok_and(is_json)) {
         return Err(not_json("the body is declared as something else than JSON"));
@@ -57,10 +81,10 @@ async fn bytes(settings: &Settings, headers: &HeaderMap, body: Body) -> Result<B
     let length = headers
         .get(CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if length.is_some_and(|length| length > settings.body_limit_bytes as u64) {
-        return Err(too_large(settings));
+    if length.is_some_and(|length| length > limit as u64) {
+        return Err(too_large(limit));
     }
-    let collected = tokio::time::timeout(settings.body_timeout, collect(settings, body)).await;
+    let collected = tokio::time::timeout(settings.body_timeout, collect(limit, body)).await;
     collected.map_err(|_| {
         let seconds = settings.body_timeout.as_secs_f64();
         Refusal::new(
@@ -83,15 +107,15 @@ fn parse(headers: &HeaderMap, bytes: &[u8]) -> Result<Option<Value>, Refusal> {
         .map_err(|error| Refusal::new(HttpCode::MalformedJson, format!("the body is not JSON: {error}")))
 }
 
-async fn collect(settings: &Settings, mut body: Body) -> Result<Bytes, Refusal> {
+async fn collect(limit: usize, mut body: Body) -> Result<Bytes, Refusal> {
     let mut first = Bytes::new();
     let mut all = Vec::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Refusal::new(HttpCode::BadRequest, "the body ended before it was complete"))?;
         // Trailers say nothing here.
         let Ok(data) = frame.into_data() else { continue };
-        if first.len().max(all.len()) + data.len() > settings.body_limit_bytes {
-            return Err(too_large(settings));
+        if first.len().max(all.len()) + data.len() > limit {
+            return Err(too_large(limit));
         }
         // Most bodies come in one piece, and are not copied.
         if first.is_empty() && all.is_empty() {
@@ -118,8 +142,8 @@ fn is_json(kind: &str) -> bool {
             .all(|(name, value)| !name.eq_ignore_ascii_case("charset") || utf8(value))
 }
 
-fn too_large(settings: &Settings) -> Refusal {
-    let message = format!("the body is larger than {} bytes", settings.body_limit_bytes);
+fn too_large(limit: usize) -> Refusal {
+    let message = format!("the body is larger than {limit} bytes");
     Refusal::new(HttpCode::BodyTooLarge, message)
 }
 

@@ -5,5 +5,6 @@ pub(crate) mod capabilities;
 pub(crate) mod health;
 pub(crate) mod invoke;
 pub(crate) mod observe;
+pub(crate) mod sdk;
 pub(crate) mod skills;
 pub(crate) mod stream;

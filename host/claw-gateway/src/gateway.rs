@@ -49,8 +49,10 @@ pub struct Settings {
     pub allowed_origins: Vec<String>,
     /// The largest request body, in bytes.
     pub body_limit_bytes: usize,
+    /// The largest body of a model call, in bytes: images and documents are in it.
+    pub model_body_limit_bytes: usize,
     /// The bytes of request bodies that are worked on at once; a call beyond them is turned
-    /// away. Each counts as at least 16 KiB, and takes many times its size while it runs.
+    /// away. Each counts as at least 4 KiB, and takes many times its size while it runs.
     pub bodies_in_flight_bytes: usize,
     /// How long a call may take where its caller does not say; `None` leaves it to the target.
     pub default_timeout: Option<Duration>,
@@ -89,7 +91,8 @@ impl Default for Settings {
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
             body_limit_bytes: 4 << 20,
-            bodies_in_flight_bytes: 32 << 20,
+            model_body_limit_bytes: 32 << 20,
+            bodies_in_flight_bytes: 64 << 20,
             default_timeout: None,
             max_timeout: Duration::from_secs(3_600),
             header_timeout: Duration::from_secs(30),

@@ -31,7 +31,8 @@ use futures::FutureExt as _;
 use tower::Service as _;
 
 use crate::app::{App, Shared};
-use crate::problem::{HttpCode, Refusal};
+use crate::endpoints::sdk;
+use crate::problem::{self, HttpCode, Refusal};
 use crate::routes::{Access, Route};
 
 mod credentials;
@@ -89,10 +90,14 @@ pub(crate) async fn answer(app: &App, mut router: Router, mut request: Request, 
 
 /// Steps 8 and 9, for one route.
 pub(crate) async fn admit(State((app, route)): State<(Shared, &'static Route)>, mut request: Request, next: Next) -> Response {
+    let speaks = sdk::family(route.path, request.headers());
     let mut response = match enter(&app, route, &mut request) {
         Ok(()) => next.run(request).await,
         Err(refusal) => refusal.into_response(),
     };
+    if let Some(family) = speaks {
+        response = problem::in_words_of(family, response);
+    }
     response.extensions_mut().insert(Matched(route.path));
     response
 }

@@ -8,7 +8,7 @@ use utoipa::openapi::path::{HttpMethod, Operation, PathItem};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{Components, Content, Ref, RefOr, ResponseBuilder};
 
-use crate::endpoints::{admin, capabilities, invoke, skills};
+use crate::endpoints::{admin, capabilities, invoke, sdk, skills};
 use crate::problem::{PROBLEM_JSON, Problem};
 use crate::routes::{Access, ROUTES};
 
@@ -45,6 +45,7 @@ pub(crate) fn described<P: utoipa::Path>() -> Described {
         capabilities::CapabilityList,
         capabilities::CapabilityRow,
         admin::Stopping,
+        sdk::Explain,
     ))
 )]
 struct Base;

@@ -9,6 +9,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use claw_core::errors::{Code, Fault};
 use claw_core::ids::InvocationId;
+use claw_core::wire::{Family, errors};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -55,6 +56,8 @@ pub(crate) struct Problem {
 #[derive(Debug)]
 pub(crate) struct Refusal {
     problem: Box<Problem>,
+    /// What the call failed with, for those who say it in another shape.
+    fault: Option<Box<Fault>>,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
@@ -74,7 +77,9 @@ impl Refusal {
             fault
         };
         let status = status_of(&fault);
+        let whole = Box::new(fault.clone());
         let mut refusal = Refusal::of(fault.code.as_str(), status, fault.code.meaning().trim(), fault.message);
+        refusal.fault = Some(whole);
         refusal.problem.hint = fault.hint;
         if let Some(mut details) = fault.details.map(|details| *details) {
             match details.get_mut("violations") {
@@ -106,6 +111,7 @@ impl Refusal {
         };
         Refusal {
             problem: Box::new(problem),
+            fault: None,
             headers: Vec::new(),
         }
     }
@@ -184,8 +190,49 @@ impl IntoResponse for Refusal {
         for (name, value) in self.headers {
             response.headers_mut().insert(name, value);
         }
+        let refused = Refused {
+            problem: self.problem,
+            fault: self.fault,
+        };
+        response.extensions_mut().insert(std::sync::Arc::new(refused));
         response
     }
+}
+
+/// What a response refuses, left with it for whoever says it in another shape.
+struct Refused {
+    problem: Box<Problem>,
+    fault: Option<Box<Fault>>,
+}
+
+/// A refusal as a family of SDKs expects it; any other response as it is.
+pub(crate) fn in_words_of(family: Family, mut response: Response) -> Response {
+    let Some(refused) = response.extensions_mut().remove::<std::sync::Arc<Refused>>() else {
+        return response;
+    };
+    let problem = &refused.problem;
+    let fault = refused.fault.as_deref();
+    let status = fault.map_or(problem.status, errors::status);
+    let words = match (fault, &problem.hint) {
+        (Some(fault), _) => errors::words(fault),
+        (None, Some(hint)) => format!("{} (hint: {hint})", problem.detail),
+        (None, None) => problem.detail.clone(),
+    };
+    let request_id = problem.invocation_id.as_deref();
+    let body = errors::body(family, status, problem.code, &words, fault, request_id);
+    let (mut parts, _) = response.into_parts();
+    parts.status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    parts
+        .headers
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let named = match family {
+        Family::OpenAi => "x-request-id",
+        Family::Anthropic => "request-id",
+    };
+    if let Some(id) = request_id.and_then(|id| HeaderValue::from_str(id).ok()) {
+        parts.headers.insert(HeaderName::from_static(named), id);
+    }
+    Response::from_parts(parts, Body::from(body.to_string()))
 }
 
 #[cfg(test)]

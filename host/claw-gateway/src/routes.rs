@@ -10,7 +10,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, Router, get, post};
 
 use crate::app::Shared;
-use crate::endpoints::{admin, capabilities, health, invoke, observe, skills};
+use crate::endpoints::{admin, capabilities, health, invoke, observe, sdk, skills};
 use crate::middleware::{admit, authenticate};
 use crate::openapi::{Described, described};
 use crate::problem::{HttpCode, Refusal};
@@ -39,7 +39,63 @@ pub struct Route {
 }
 
 /// All routes.
-pub static ROUTES: [Route; 11] = [
+pub static ROUTES: [Route; 19] = [
+    Route {
+        method: Method::POST,
+        path: "/v1/chat/completions",
+        access: Access::Caller,
+        handler: || post(sdk::chat_completions),
+        description: described::<sdk::__path_chat_completions>,
+    },
+    Route {
+        method: Method::POST,
+        path: "/v1/responses",
+        access: Access::Caller,
+        handler: || post(sdk::responses),
+        description: described::<sdk::__path_responses>,
+    },
+    Route {
+        method: Method::POST,
+        path: "/v1/embeddings",
+        access: Access::Caller,
+        handler: || post(sdk::embeddings),
+        description: described::<sdk::__path_embeddings>,
+    },
+    Route {
+        method: Method::POST,
+        path: "/v1/messages",
+        access: Access::Caller,
+        handler: || post(sdk::messages),
+        description: described::<sdk::__path_messages>,
+    },
+    Route {
+        method: Method::POST,
+        path: "/v1/messages/count_tokens",
+        access: Access::Caller,
+        handler: || post(sdk::count_tokens),
+        description: described::<sdk::__path_count_tokens>,
+    },
+    Route {
+        method: Method::GET,
+        path: "/v1/models",
+        access: Access::Caller,
+        handler: || get(sdk::list),
+        description: described::<sdk::__path_list>,
+    },
+    Route {
+        method: Method::GET,
+        path: "/v1/models/{*id}",
+        access: Access::Caller,
+        handler: || get(sdk::one),
+        description: described::<sdk::__path_one>,
+    },
+    Route {
+        method: Method::POST,
+        path: "/v1/explain",
+        access: Access::Caller,
+        handler: || post(sdk::explain),
+        description: described::<sdk::__path_explain>,
+    },
     Route {
         method: Method::POST,
         path: "/v1/skills/{name}/invoke",

@@ -13,6 +13,7 @@ mod invoking;
 mod limits;
 mod listing;
 mod raw;
+mod sdk;
 mod security;
 mod stopping;
 mod streaming;

@@ -1,5 +1,6 @@
 //! The command line. A first sentence for each command is its help; nothing is done here.
 
+mod models;
 mod skill;
 
 use std::net::SocketAddr;
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub use models::{ExplainArgs, ModelsCommand, TestModelsArgs};
 pub use skill::{AllowArgs, BuildArgs, CheckArgs, InspectArgs, Language, NewArgs, RecordArgs, SkillCommand, TestArgs};
 
 /// AI skills and model calls as infrastructure: sandboxed, audited, on machines you own.
@@ -45,6 +47,9 @@ pub enum Command {
     Skill(SkillCommand),
     /// Invoke a skill or a capability through the gateway
     Invoke(InvokeArgs),
+    /// List, try and explain the models
+    #[command(subcommand)]
+    Models(ModelsCommand),
     /// Look into the audit journal
     #[command(subcommand)]
     Audit(AuditCommand),

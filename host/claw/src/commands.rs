@@ -4,6 +4,7 @@ mod audit;
 mod config;
 mod gateway;
 mod invoke;
+mod models;
 mod onboard;
 pub mod skill;
 
@@ -49,6 +50,7 @@ pub fn run(cli: Cli) -> Result<Exit> {
         Command::Gateway(command) => gateway::run(command, &environment),
         Command::Skill(command) => skill::run(command, &environment),
         Command::Invoke(arguments) => invoke::run(&arguments, &environment),
+        Command::Models(command) => models::run(command, &environment),
         Command::Audit(command) => audit::run(command, &environment),
         Command::Config(command) => config::run(command, &environment),
         Command::Token => {

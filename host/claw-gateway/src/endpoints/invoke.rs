@@ -27,7 +27,7 @@ use crate::problem::Refusal;
 
 mod asked;
 
-use asked::Asked;
+pub(super) use asked::Asked;
 
 /// The answer of an invocation.
 #[derive(Debug, Serialize, ToSchema)]

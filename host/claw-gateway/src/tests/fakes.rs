@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use claw_core::capability::{Payload, SkillRef};
 use claw_core::errors::{Code, Fault};
 use claw_core::grants::GrantBook;
@@ -15,8 +16,9 @@ use claw_core::policy::Permit;
 use claw_core::ports::{
     Component, EmbedCall, LiveSkill, ModelCall, Models, OutputEvent, Run, SkillFacts, SkillState, SkillStatus, Skills,
 };
-use claw_core::routing::{Candidate, ModelListing, Plan, Wanted};
-use claw_core::wire::{WireAnswer, WireCall};
+use claw_core::routing::{Candidate, ModelListing, NameKind, Plan, Wanted};
+use claw_core::wire::{WireAnswer, WireBody, WireCall, WireDone, WirePiece};
+use futures::StreamExt as _;
 use serde_json::json;
 use tokio::sync::Notify;
 
@@ -281,19 +283,11 @@ impl Models for FakeModels {
                 format!("no model serves `{}`", wanted.name),
             ));
         }
-        let text = |text: &str| text.to_owned();
-        let route = ModelRoute {
-            entry: text("general"),
-            provider: text("offline"),
-            model: text("offline"),
-            local: true,
-            offline: true,
-        };
         Ok(Plan {
-            name: text(wanted.name),
+            name: wanted.name.to_owned(),
             candidates: vec![Candidate {
-                route,
-                why: text("the only one"),
+                route: nowhere(),
+                why: "the only one".to_owned(),
                 ceiling_nanousd: Some(0),
             }],
             passed_over: Vec::new(),
@@ -301,7 +295,12 @@ impl Models for FakeModels {
     }
 
     fn list(&self) -> Vec<ModelListing> {
-        Vec::new()
+        vec![ModelListing {
+            name: "general".to_owned(),
+            kind: NameKind::Entry,
+            route: nowhere(),
+            context_tokens: Some(8_192),
+        }]
     }
 
     async fn complete(&self, _permit: &Permit, plan: &Plan, _call: ModelCall) -> Result<Completion, Fault> {
@@ -329,8 +328,53 @@ impl Models for FakeModels {
         Err(Fault::internal())
     }
 
-    async fn forward(&self, _permit: &Permit, _plan: &Plan, _call: WireCall) -> Result<WireAnswer, Fault> {
-        Err(Fault::internal())
+    async fn forward(&self, _permit: &Permit, _plan: &Plan, call: WireCall) -> Result<WireAnswer, Fault> {
+        call.meter.begin(&nowhere());
+        let mode = call.request.value["mode"].as_str().unwrap_or_default().to_owned();
+        if mode == "refused" {
+            let details = json!({ "upstream_status": 422, "type": "invalid_request_error", "code": "bad", "param": "tools" });
+            return Err(Fault::new(Code::ModelInvalidRequest, "the words of the provider").details(details));
+        }
+        if mode == "limited" {
+            return Err(Fault::new(Code::ModelRateLimited, "slow down").retry_after_ms(7_000));
+        }
+        let done = Box::new(WireDone {
+            usage: Usage {
+                input_tokens: 3,
+                output_tokens: 5,
+                cost_nanousd: Some(42),
+                ..Usage::default()
+            },
+            finish: Some(Finish::Stop),
+            model: "fake-1".to_owned(),
+            last: Bytes::from_static(b"data: [DONE]\n\n"),
+        });
+        let body = if call.request.stream {
+            let pieces = futures::stream::iter([Ok(WirePiece::Bytes(Bytes::from_static(b"data: {\"a\": 1}\n\n")))]);
+            WireBody::Stream(match mode.as_str() {
+                "breaks" => Box::pin(pieces.chain(futures::stream::iter([Err(Fault::new(Code::ModelBadAnswer, "broke off"))]))),
+                "hangs" => Box::pin(pieces.chain(futures::stream::pending())),
+                _ => Box::pin(pieces.chain(futures::stream::iter([Ok(WirePiece::Done(done))]))),
+            })
+        } else {
+            WireBody::Whole(call.request.body.clone(), done)
+        };
+        Ok(WireAnswer {
+            route: nowhere(),
+            headers: vec![("x-ratelimit-remaining-requests".to_owned(), "9".to_owned())],
+            body,
+        })
+    }
+}
+
+fn nowhere() -> ModelRoute {
+    let text = |text: &str| text.to_owned();
+    ModelRoute {
+        entry: text("general"),
+        provider: text("offline"),
+        model: text("offline"),
+        local: true,
+        offline: true,
     }
 }
 

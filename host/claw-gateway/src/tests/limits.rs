@@ -261,7 +261,7 @@ async fn one_connection_carries_many_calls() {
 #[tokio::test]
 async fn only_so_many_bytes_of_bodies_are_worked_on_at_once() {
     let door = Door::with(Settings {
-        bodies_in_flight_bytes: 32 << 10,
+        bodies_in_flight_bytes: 8 << 10,
         ..Settings::default()
     })
     .await;
@@ -270,7 +270,7 @@ async fn only_so_many_bytes_of_bodies_are_worked_on_at_once() {
     let waiting = door.invoke("wait", &nothing);
     let meanwhile = async {
         door.signals.waiting.notified().await;
-        let large = json!({"text": "x".repeat(20 << 10)});
+        let large = json!({"text": "x".repeat(5 << 10)});
         let refused = door.invoke("echo", &large).await;
         refused.is_problem(503, "overloaded");
         assert!(!refused.header("retry-after").is_empty());

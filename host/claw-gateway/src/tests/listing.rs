@@ -124,10 +124,10 @@ async fn the_description_has_every_route_and_no_other() {
             );
         }
     }
-    let listed = |route: &crate::Route| (route.method.to_string(), route.path.to_owned());
+    let listed = |route: &crate::Route| (route.method.to_string(), route.path.replace("{*", "{"));
     assert_eq!(described, ROUTES.iter().map(listed).collect());
     for route in &ROUTES {
-        let security = &document["paths"][route.path][route.method.as_str().to_lowercase()]["security"];
+        let security = &document["paths"][route.path.replace("{*", "{")][route.method.as_str().to_lowercase()]["security"];
         assert_eq!(
             security.as_array().unwrap().is_empty(),
             route.access == Access::Open,

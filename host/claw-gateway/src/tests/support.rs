@@ -66,6 +66,13 @@ impl Answer {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
+    /// The stable code of a refusal, in whichever shape it comes.
+    pub(super) fn code(&self) -> Option<String> {
+        let body = self.json();
+        let code = body["code"].as_str().or(body["error"]["claw_code"].as_str());
+        code.map(str::to_owned)
+    }
+
     /// It is a problem of this status and code, and says so in every place.
     #[track_caller]
     pub(super) fn is_problem(&self, status: u16, code: &str) -> Value {

@@ -124,7 +124,7 @@ async fn serve(arguments: &RunArgs, environment: &Environment) -> Result<Exit> {
 /// and some look at each.
 const MAX_OPEN_FILES: u64 = 65_536;
 /// The most connections at once, however many descriptors there are.
-const MAX_CONNECTIONS: u64 = 1024;
+const MAX_CONNECTIONS: u64 = 8192;
 
 /// Raises the bound on open files towards what this process may have, and gives what it is
 /// afterwards.

@@ -12,15 +12,15 @@ use crate::problem::{HttpCode, Refusal};
 
 /// The wishes of a caller.
 #[derive(Debug)]
-pub(super) struct Asked {
-    pub(super) trace: TraceParent,
-    pub(super) deadline: Option<Instant>,
+pub(in crate::endpoints) struct Asked {
+    pub(in crate::endpoints) trace: TraceParent,
+    pub(in crate::endpoints) deadline: Option<Instant>,
     pub(super) idempotency_key: Option<String>,
     pub(super) stream: bool,
 }
 
 impl Asked {
-    pub(super) fn from_headers(settings: &Settings, headers: &HeaderMap) -> Result<Self, Refusal> {
+    pub(in crate::endpoints) fn from_headers(settings: &Settings, headers: &HeaderMap) -> Result<Self, Refusal> {
         Ok(Asked {
             trace: trace(headers),
             deadline: timeout(settings, headers)?.and_then(|timeout| Instant::now().checked_add(timeout)),
