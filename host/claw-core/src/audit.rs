@@ -125,6 +125,9 @@ pub struct Outcome {
     /// The attempts, where not the first one answered.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tried: Vec<Attempt>,
+    /// Until a model's answer began, in microseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_us: Option<u64>,
     /// Of the latency, the time that a model call spent waiting for providers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upstream_us: Option<u64>,
@@ -161,6 +164,7 @@ impl Outcome {
             usage: None,
             attempts: None,
             tried: Vec::new(),
+            first_us: None,
             upstream_us: None,
             draft: false,
             offline: false,
@@ -244,6 +248,8 @@ impl OpenEntry {
         }
         outcome.usage = outcome.usage.or(known.usage);
         outcome.attempts = outcome.attempts.or((tried > 0).then_some(tried));
+        let answered = known.attempts.last().filter(|last| last.code.is_none());
+        outcome.first_us = answered.map(|last| last.latency_us);
         outcome.upstream_us = Some(u64::try_from(known.upstream.as_micros()).unwrap_or(u64::MAX));
         if known.attempts.iter().any(|attempt| attempt.code.is_some()) {
             outcome.tried = known.attempts;

@@ -15,6 +15,7 @@ pub mod keys;
 pub mod manifest;
 pub mod meter;
 pub mod model;
+pub mod observe;
 pub mod pii;
 pub mod pipeline;
 pub mod policy;

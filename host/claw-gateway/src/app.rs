@@ -36,7 +36,7 @@ impl App {
     pub(crate) fn new(gateway: Gateway, local: SocketAddr) -> Shared {
         Arc::new(App {
             hosts: hosts(&gateway.settings.allowed_hosts, local),
-            metrics: Metrics::new(&gateway.settings.version),
+            metrics: Metrics::new(&gateway.settings.version, &gateway.calls),
             failures: Failures::new(gateway.settings.auth_failures),
             bodies: Arc::new(Semaphore::new(gateway.settings.bodies_in_flight_bytes / body::UNIT)),
             stopping: CancellationToken::new(),

@@ -9,6 +9,8 @@ use claw_core::errors::Fault;
 use claw_core::pipeline::Doors;
 use claw_core::ports::{Capabilities, Identity, Skills};
 
+use crate::metrics::CallMetrics;
+
 /// Everything that the HTTP door needs.
 pub struct Gateway {
     /// Where every call goes.
@@ -21,6 +23,8 @@ pub struct Gateway {
     pub identity: Arc<dyn Identity>,
     /// What an operator may ask of the process behind the door.
     pub operations: Arc<dyn Operations>,
+    /// What model calls took, used and cost; the same that observes the journal.
+    pub calls: CallMetrics,
     /// Bounds.
     pub settings: Settings,
 }

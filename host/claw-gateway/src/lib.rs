@@ -17,6 +17,7 @@ mod server;
 
 pub use gateway::{FailureLimit, Gateway, Operations, Settings};
 pub use identity::{StaticTokens, WeakToken};
+pub use metrics::CallMetrics;
 pub use problem::{HttpCode, status_of};
 pub use routes::{Access, ROUTES, Route};
 pub use server::serve;

@@ -12,6 +12,10 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+mod calls;
+
+pub use calls::CallMetrics;
+
 /// The media type of [`Metrics::encode`].
 pub(crate) const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -50,8 +54,9 @@ struct Requested {
 }
 
 impl Metrics {
-    pub(crate) fn new(version: &str) -> Self {
+    pub(crate) fn new(version: &str, calls: &CallMetrics) -> Self {
         let mut registry = Registry::with_prefix("claw");
+        calls.register(&mut registry);
         let metrics = Metrics {
             invocations: Family::default(),
             latency: Family::new_with_constructor(|| Histogram::new(BUCKETS)),

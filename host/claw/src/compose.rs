@@ -11,11 +11,13 @@ use arc_swap::ArcSwap;
 use claw_core::audit::Level;
 use claw_core::errors::{Code, Fault};
 use claw_core::grants::GrantBook;
+use claw_core::observe::{Observed, Observer};
 use claw_core::pipeline::{Completer, Doors, Invoker};
 use claw_core::policy::Policy;
-use claw_core::ports::Unlimited;
+use claw_core::ports::{AuditLog, Unlimited};
 use claw_engine::{Catalog, Compiler, Engine, EngineSettings, Loader, WatchSettings, Watcher};
 use claw_exec::ExecCapabilities;
+use claw_gateway::CallMetrics;
 use claw_models::ProviderModels;
 use claw_store::{HomeKey, IdempotencyStore, Journal, JournalOptions};
 use tokio::sync::watch;
@@ -75,6 +77,8 @@ pub struct Host {
     pub capabilities: Arc<ExecCapabilities>,
     /// What loads components.
     pub loader: Loader,
+    /// What model calls took, used and cost.
+    pub calls: CallMetrics,
     live: Arc<LiveConfig>,
     journal: Journal,
     home: Home,
@@ -147,7 +151,9 @@ impl Host {
         let capabilities = Arc::new(ExecCapabilities::new(&config.capabilities, &claw_exec::environment())?);
         let policy = Arc::new(ArcSwap::from_pointee(Policy::try_new(&config.policies)?));
 
-        let audit = Arc::new(journal.clone());
+        let calls = CallMetrics::new();
+        let observers: Vec<Arc<dyn Observer>> = vec![Arc::new(calls.clone())];
+        let audit: Arc<dyn AuditLog> = Arc::new(Observed::new(Arc::new(journal.clone()), observers));
         let completer = Completer {
             audit: audit.clone(),
             policy: policy.clone(),
@@ -178,6 +184,7 @@ impl Host {
             catalog,
             capabilities,
             loader,
+            calls,
             live: Arc::new(live),
             journal,
             home: home.clone(),

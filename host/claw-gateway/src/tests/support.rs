@@ -25,6 +25,7 @@ use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::fakes::{FakeModels, FakeProcess, FakeSkills, Signals};
+use crate::metrics::CallMetrics;
 use crate::{Gateway, Settings, StaticTokens, serve};
 
 /// In every token, so that one scan finds all of them.
@@ -141,6 +142,7 @@ impl Door {
             capabilities: Arc::new(NoCapabilities),
             identity: Arc::new(tokens),
             operations: process.clone(),
+            calls: CallMetrics::new(),
             settings,
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
