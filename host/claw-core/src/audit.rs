@@ -8,6 +8,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::context::ContextUse;
 use crate::errors::{Code, Fault};
 use crate::ids::InvocationId;
 use crate::journal::{Recorder, to_jsonl};
@@ -74,6 +75,9 @@ pub struct Intent {
     /// Its provider.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider: Option<String>,
+    /// What a model call was given beside its own words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub context: Vec<ContextUse>,
     /// What policy decided, and which configuration was live.
     pub policy: Decision,
     /// How durable the row is before the call goes on.

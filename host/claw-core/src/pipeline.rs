@@ -3,11 +3,13 @@
 //! again ([`Imports`]), so that they are decided and recorded again.
 
 mod complete;
+mod context;
 mod contract;
 mod imports;
 mod invoke;
 
 pub use complete::{Answered, AnsweredBody, ByteStream, Complete, Completed, Completer, Explained};
+pub use context::{ContextFrom, ContextSource, Contexts, NoContexts, fill};
 pub use contract::{check_input, check_output};
 pub use imports::Imports;
 pub use invoke::{Doors, Invocation, Invoker, Output};

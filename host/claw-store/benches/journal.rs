@@ -172,6 +172,9 @@ fn timed(what: &str, run: impl FnOnce() -> Result<(), Box<dyn Error>>) -> Result
 
 fn intent(caller: usize, level: Level) -> Intent {
     Intent {
+        key: None,
+        api: None,
+        context: Vec::new(),
         id: InvocationId::generate(),
         parent: None,
         trace_id: "4bf92f3577b34da6a3ce929d0e0e4736".to_owned(),

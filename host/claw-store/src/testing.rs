@@ -65,6 +65,9 @@ pub(crate) fn tamper(path: &Path, sql: &str) {
 
 pub(crate) fn intent(caller: &str) -> Intent {
     Intent {
+        key: None,
+        api: None,
+        context: Vec::new(),
         id: InvocationId::generate(),
         parent: None,
         trace_id: "4bf92f3577b34da6a3ce929d0e0e4736".to_owned(),
@@ -80,6 +83,7 @@ pub(crate) fn intent(caller: &str) -> Intent {
             config: "0123456789abcdef".into(),
             applied: vec!["keep".into()],
             denied_by: None,
+            ..Decision::default()
         },
         level: Level::Process,
         request: body("what happened?", false),

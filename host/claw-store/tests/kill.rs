@@ -178,6 +178,9 @@ fn options(home: &Path) -> JournalOptions {
 fn intent(caller: usize, level: Level) -> Intent {
     let id = InvocationId::generate();
     Intent {
+        key: None,
+        api: None,
+        context: Vec::new(),
         id,
         parent: None,
         trace_id: "4bf92f3577b34da6a3ce929d0e0e4736".to_owned(),

@@ -12,11 +12,12 @@ use arc_swap::ArcSwap;
 use futures::StreamExt as _;
 
 use crate::audit::{Body, Intent, Level, OpenEntry, Outcome, Status};
+use crate::context::ContextUse;
 use crate::errors::{Code, Fault};
 use crate::ids::{InvocationId, TraceParent};
 use crate::keys::KeyScope;
 use crate::meter::Meter;
-use crate::model::{Completion, CompletionRequest, Embeddings, ModelEvent, ModelStream};
+use crate::model::{Completion, CompletionRequest, Embeddings, ModelEvent, ModelRoute, ModelStream};
 use crate::policy::{Decision, ModelQuestion, Permit, Policy, Question};
 use crate::ports::{AuditLog, Budgets, Effects, EmbedCall, ModelCall, Models, Spender};
 use crate::routing::{Kind, ModelListing, Plan, Wanted};
@@ -49,6 +50,8 @@ pub struct Complete {
     pub depth: u8,
     /// A use, an alias, an entry of `models.yaml`, or a model.
     pub use_name: String,
+    /// What it was given beside its own words.
+    pub context: Vec<ContextUse>,
     /// When it is given up.
     pub deadline: Instant,
 }
@@ -248,30 +251,11 @@ impl Completer {
         let meter = Arc::new(Meter::new());
         let decided = self.grant(&policy, call, asked, &meter);
         let known = decided.as_ref().ok().and_then(|granted| granted.plan.candidates.first());
-        let intent = Intent {
-            id: call.id,
-            parent: call.parent,
-            trace_id: call.trace.trace_id(),
-            caller: call.caller.clone(),
-            key: call.key.as_ref().map(|key| key.id.clone()),
-            skill: call.skill.clone(),
-            api: asked.api(),
-            capability: asked.capability().to_owned(),
-            version: None,
-            component_sha256: None,
-            model_use: Some(call.use_name.chars().take(128).collect()),
-            model: known.map(|candidate| candidate.route.model.clone()),
-            provider: known.map(|candidate| candidate.route.provider.clone()),
-            policy: match &decided {
-                Ok(granted) => granted.permit.decision().clone(),
-                Err(fault) => refused(policy.decision(), fault),
-            },
-            level: self.level,
-            request: Body {
-                bytes: asked.body(),
-                keep,
-            },
+        let decision = match &decided {
+            Ok(granted) => granted.permit.decision().clone(),
+            Err(fault) => refused(policy.decision(), fault),
         };
+        let intent = self.intent(call, asked, keep, decision, known.map(|candidate| &candidate.route));
         let mut entry = OpenEntry::open(&*self.audit, intent)?;
         match decided {
             Ok(granted) => {
@@ -287,6 +271,31 @@ impl Completer {
                 entry.close(Outcome::failed(&fault)).await?;
                 Err(fault)
             }
+        }
+    }
+
+    fn intent(&self, call: &Complete, asked: &dyn Asked, keep: bool, policy: Decision, route: Option<&ModelRoute>) -> Intent {
+        Intent {
+            id: call.id,
+            parent: call.parent,
+            trace_id: call.trace.trace_id(),
+            caller: call.caller.clone(),
+            key: call.key.as_ref().map(|key| key.id.clone()),
+            skill: call.skill.clone(),
+            api: asked.api(),
+            capability: asked.capability().to_owned(),
+            version: None,
+            component_sha256: None,
+            model_use: Some(call.use_name.chars().take(128).collect()),
+            model: route.map(|route| route.model.clone()),
+            provider: route.map(|route| route.provider.clone()),
+            context: call.context.clone(),
+            policy,
+            level: self.level,
+            request: Body {
+                bytes: asked.body(),
+                keep,
+            },
         }
     }
 

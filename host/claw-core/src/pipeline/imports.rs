@@ -112,6 +112,7 @@ impl Imports {
             skill: Some(self.skill.clone()),
             depth: self.depth,
             use_name: use_name.to_owned(),
+            context: Vec::new(),
             deadline: self.deadline,
         }
     }

@@ -367,6 +367,7 @@ impl OpenDoor<'_> {
             skill: call.skill.clone(),
             depth: call.depth.saturating_add(1),
             use_name,
+            context: Vec::new(),
             deadline,
         };
         let done = match &call.events {
@@ -478,6 +479,7 @@ fn intent(call: &Invocation, policy: &Policy, decided: &Result<(Permit, Found), 
         model_use: None,
         model: None,
         provider: None,
+        context: Vec::new(),
         policy: match decided {
             Ok((permit, _)) => permit.decision().clone(),
             Err(fault) => refused(policy.decision(), fault),

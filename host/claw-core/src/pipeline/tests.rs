@@ -328,6 +328,7 @@ async fn nothing_is_answered_where_nothing_can_be_audited() {
         skill: None,
         depth: 0,
         use_name: "general".into(),
+        context: Vec::new(),
         deadline: Instant::now() + Duration::from_secs(30),
     };
     let answer = house.doors.completer.complete(&complete, CompletionRequest::default()).await;
@@ -413,6 +414,7 @@ async fn a_stream_owns_its_entry() {
         skill: None,
         depth: 0,
         use_name: "general".into(),
+        context: Vec::new(),
         deadline: Instant::now() + Duration::from_secs(house.runs.load(Ordering::SeqCst) as u64 + 30),
     };
     let whole = house(true, false);

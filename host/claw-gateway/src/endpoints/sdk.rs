@@ -142,6 +142,7 @@ async fn call(
         skill: None,
         depth: 0,
         use_name: named(&value).map_err(Refusal::fault)?,
+        context: Vec::new(),
         deadline: asked.deadline.unwrap_or_else(|| Instant::now() + PATIENCE),
     };
     let request = WireRequest {

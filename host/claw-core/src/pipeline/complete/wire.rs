@@ -8,16 +8,22 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 use futures::{Stream, StreamExt as _};
 
-use super::{Begun, Complete, Completer, Granted, ended_early, took_too_long, until};
+use super::asked::Asked as _;
+use super::{Begun, Complete, Completer, Granted, ended_early, refused, took_too_long, until};
 use crate::audit::{Body, OpenEntry, Outcome, Status};
 use crate::errors::Fault;
 use crate::meter::Meter;
 use crate::model::ModelRoute;
 use crate::policy::Decision;
+use crate::routing::{Kind, Wanted};
 use crate::wire::{WireBody, WireCall, WireDone, WirePiece, WireRequest, WireStream};
 
 /// Of a streamed answer no more than this is hashed and kept, in bytes.
 const MAX_KEPT: usize = 16 << 20;
+
+/// The room that is kept for an answer of which the caller does not say how long it may be, in
+/// tokens.
+const ANSWER: u64 = 4_096;
 
 /// Bytes of an answer as they are made, in the caller's dialect. Dropping it cancels the call.
 pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, Fault>> + Send>>;
@@ -99,6 +105,42 @@ impl Completer {
             overhead: started.elapsed().saturating_sub(waited),
             body,
         })
+    }
+}
+
+impl Completer {
+    /// Puts on record a call that was refused before it came to the door, and gives the refusal
+    /// back.
+    pub async fn refuse(&self, call: &Complete, request: &WireRequest, fault: Fault) -> Fault {
+        let policy = self.policy.load_full();
+        let intent = self.intent(call, request, policy.keep_bodies(), refused(policy.decision(), &fault), None);
+        let written = match OpenEntry::open(&*self.audit, intent) {
+            Ok(entry) => entry.close(Outcome::failed(&fault)).await,
+            Err(unavailable) => Err(unavailable),
+        };
+        written.err().unwrap_or(fault)
+    }
+
+    /// How many tokens are left of the first candidate's window beside a request.
+    pub fn room(&self, call: &Complete, request: &WireRequest) -> Option<u64> {
+        let wanted = Wanted {
+            name: &call.use_name,
+            kind: Kind::Wire(request.api),
+            input_tokens: 0,
+            output_tokens: None,
+        };
+        let plan = self.models.plan(&wanted).ok()?;
+        let first = plan.candidates.first()?;
+        let listed = self
+            .models
+            .list()
+            .into_iter()
+            .find(|listing| listing.name == first.route.entry);
+        let window = listed?.context_tokens?;
+        let taken = request
+            .input_tokens()
+            .saturating_add(request.max_output_tokens().unwrap_or(ANSWER));
+        Some(window.saturating_sub(taken))
     }
 }
 

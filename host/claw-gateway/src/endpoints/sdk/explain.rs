@@ -68,6 +68,7 @@ pub(crate) async fn explain(
         skill: asked.skill,
         depth: 0,
         use_name: asked.use_name,
+        context: Vec::new(),
         deadline: Instant::now() + PATIENCE,
     };
     let request = CompletionRequest {

@@ -24,6 +24,7 @@ fn intent(model_use: Option<&str>) -> Intent {
         model_use: model_use.map(str::to_owned),
         model: Some("claude-x".into()),
         provider: Some("anthropic".into()),
+        context: Vec::new(),
         policy: Decision {
             applied: vec!["audit_everything".into()],
             ..Decision::default()
