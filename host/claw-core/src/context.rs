@@ -3,6 +3,7 @@
 
 mod fit;
 mod inject;
+mod said;
 
 use std::collections::BTreeMap;
 
@@ -14,6 +15,7 @@ use crate::model::Role;
 
 pub use fit::{Fitted, fit};
 pub use inject::{into_request, into_wire, question_of};
+pub use said::said_in;
 
 /// What a caller wants gathered.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -8,7 +8,7 @@ mod contract;
 mod imports;
 mod invoke;
 
-pub use complete::{Answered, AnsweredBody, ByteStream, Complete, Completed, Completer, Explained};
+pub use complete::{Answered, AnsweredBody, ByteStream, Complete, Completed, Completer, Explained, Said};
 pub use context::{ContextFrom, ContextSource, Contexts, NoContexts, fill};
 pub use contract::{check_input, check_output};
 pub use imports::Imports;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use claw_core::errors::Fault;
-use claw_core::pipeline::Doors;
+use claw_core::pipeline::{Contexts, Doors};
 use claw_core::ports::{Capabilities, Identity, Skills};
 
 use crate::metrics::CallMetrics;
@@ -19,6 +19,8 @@ pub struct Gateway {
     pub skills: Arc<dyn Skills>,
     /// What this host can do itself, for listings.
     pub capabilities: Arc<dyn Capabilities>,
+    /// What model calls can be given beside their own words.
+    pub contexts: Arc<dyn Contexts>,
     /// Who may call.
     pub identity: Arc<dyn Identity>,
     /// What an operator may ask of the process behind the door.

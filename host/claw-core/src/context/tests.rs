@@ -216,3 +216,37 @@ fn names_that_cannot_be_looked_up_are_refused() {
     check(var(json!({ "a": 1 })), false);
     check(var(json!(null)), false);
 }
+
+#[test]
+fn what_was_said_is_read_from_each_dialect() {
+    let whole = |api: Api, body: Value| said_in(api, false, body.to_string().as_bytes());
+    let said = Some("ab".to_owned());
+    assert_eq!(
+        whole(
+            Api::ChatCompletions,
+            json!({ "choices": [{ "message": { "content": "ab" } }] })
+        ),
+        said
+    );
+    let blocks = json!([{ "type": "text", "text": "a" }, { "type": "tool_use" }, { "type": "text", "text": "b" }]);
+    assert_eq!(whole(Api::Messages, json!({ "content": blocks })), said);
+    assert_eq!(whole(Api::Responses, json!({ "output": [{ "content": blocks }] })), said);
+    assert_eq!(whole(Api::ChatCompletions, json!({ "choices": [] })), None);
+    assert_eq!(said_in(Api::Messages, false, b"\xff"), None);
+    let streamed = |api: Api, events: &[Value]| {
+        let lines: String = events.iter().map(|event| format!("event: x\ndata: {event}\n\n")).collect();
+        said_in(api, true, format!("{lines}data: [DONE]\n\n").as_bytes())
+    };
+    let chunk = |text: &str| json!({ "choices": [{ "delta": { "content": text } }] });
+    assert_eq!(
+        streamed(Api::ChatCompletions, &[chunk("a"), json!({ "choices": [] }), chunk("b")]),
+        said
+    );
+    let delta = |text: &str| json!({ "type": "content_block_delta", "delta": { "type": "text_delta", "text": text } });
+    assert_eq!(
+        streamed(Api::Messages, &[json!({ "type": "ping" }), delta("a"), delta("b")]),
+        said
+    );
+    let delta = |text: &str| json!({ "type": "response.output_text.delta", "delta": text });
+    assert_eq!(streamed(Api::Responses, &[delta("a"), delta("b")]), said);
+}

@@ -26,7 +26,7 @@ use crate::wire::Api;
 use asked::{Asked, Texted};
 use held::Held;
 
-pub use wire::{Answered, AnsweredBody, ByteStream};
+pub use wire::{Answered, AnsweredBody, ByteStream, Said};
 
 /// What is called, in audit entries.
 pub(super) const CAPABILITY: &str = "llm.inference";

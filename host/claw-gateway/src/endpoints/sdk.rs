@@ -2,6 +2,7 @@
 //! their bodies, streams, errors and headers. Knows no provider; every call goes through the
 //! completer's door.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
@@ -11,7 +12,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::Response;
 use claw_core::errors::{Code, Fault};
 use claw_core::ids::{InvocationId, TraceParent};
-use claw_core::pipeline::{Answered, AnsweredBody, ByteStream, Complete};
+use claw_core::pipeline::{Answered, AnsweredBody, ByteStream, Complete, Said};
 use claw_core::ports::Caller;
 use claw_core::wire::{Api, Family, WireRequest, errors};
 use futures::StreamExt as _;
@@ -20,7 +21,9 @@ use super::invoke::{Asked, marks};
 use crate::app::{App, Shared};
 use crate::body::{self, Room};
 use crate::problem::Refusal;
+use context::Session;
 
+mod context;
 mod explain;
 mod listing;
 
@@ -133,7 +136,7 @@ async fn call(
 ) -> Result<Response, Refusal> {
     let asked = Asked::from_headers(&app.gateway.settings, &headers)?;
     let (bytes, value, room) = body::object(&app, &headers, body).await?;
-    let complete = Complete {
+    let mut complete = Complete {
         id: InvocationId::generate(),
         parent: None,
         trace: asked.trace,
@@ -145,18 +148,27 @@ async fn call(
         context: Vec::new(),
         deadline: asked.deadline.unwrap_or_else(|| Instant::now() + PATIENCE),
     };
-    let request = WireRequest {
+    let mut request = WireRequest {
         api,
         stream: value.get("stream").and_then(serde_json::Value::as_bool).unwrap_or(false),
         headers: handed_on(&headers, complete.trace),
         body: bytes,
-        value: std::sync::Arc::new(value),
+        value: Arc::new(value),
     };
     let measured = app.metrics.running();
-    let answered = app.gateway.doors.completer.wire(&complete, request).await;
     let (id, trace) = (complete.id, complete.trace);
+    let wanted = context::wanted(&headers, &mut request).map_err(Refusal::fault)?;
+    let session = Session::of(&app, &complete, &wanted, &request);
+    let completer = &app.gateway.doors.completer;
+    if !wanted.is_empty() {
+        match context::put_in(&app, &complete, &wanted, &mut request).await {
+            Ok(used) => complete.context = used,
+            Err(fault) => return Err(refused(completer.refuse(&complete, &request, fault).await, id, trace)),
+        }
+    }
+    let answered = completer.wire(&complete, request).await;
     let answered = answered.map_err(|fault| refused(fault, id, trace))?;
-    Ok(answer(api, answered, &complete, (room, measured)))
+    Ok(answer(api, answered, &complete, session, (room, measured)).await)
 }
 
 /// The name that has to serve the call.
@@ -192,13 +204,25 @@ fn refused(fault: Fault, id: InvocationId, trace: TraceParent) -> Refusal {
     }
 }
 
-fn answer(api: Api, answered: Answered, call: &Complete, held: (Room, crate::metrics::Held)) -> Response {
+async fn answer(
+    api: Api,
+    answered: Answered,
+    call: &Complete,
+    session: Option<Session>,
+    held: (Room, crate::metrics::Held),
+) -> Response {
     let facts = facts(api, &answered, call);
     let (kind, body) = match answered.body {
-        AnsweredBody::Whole(bytes, _) => ("application/json", Body::from(bytes)),
+        AnsweredBody::Whole(bytes, _) => {
+            if let Some(mut session) = session {
+                session.hear(&bytes);
+                session.end().await;
+            }
+            ("application/json", Body::from(bytes))
+        }
         AnsweredBody::Stream(stream) => (
             "text/event-stream; charset=utf-8",
-            Body::from_stream(events(api, stream, held)),
+            Body::from_stream(events(api, stream, session, held)),
         ),
     };
     let mut response = Response::new(body);
@@ -249,15 +273,32 @@ fn facts(api: Api, answered: &Answered, call: &Complete) -> Vec<(String, String)
     facts
 }
 
-/// The stream; a failure in it becomes the dialect's own event, and ends it.
+/// The stream; a failure in it becomes the dialect's own event, and ends it. A session is kept
+/// before the last events leave, so that the next call finds it.
 fn events(
     api: Api,
     stream: ByteStream,
+    session: Option<Session>,
     held: (Room, crate::metrics::Held),
 ) -> impl futures::Stream<Item = Result<Bytes, std::convert::Infallible>> + Send {
-    stream.map(move |item| {
-        let _held = &held;
-        Ok(item.unwrap_or_else(|fault| errors::event(api, &fault)))
+    futures::stream::unfold((stream, session, held), move |(mut stream, mut session, held)| async move {
+        let bytes = match stream.next().await? {
+            Ok(Said::More(bytes)) => {
+                if let Some(session) = &mut session {
+                    session.hear(&bytes);
+                }
+                bytes
+            }
+            Ok(Said::Last(bytes)) => {
+                if let Some(mut session) = session.take() {
+                    session.hear(&bytes);
+                    session.end().await;
+                }
+                bytes
+            }
+            Err(fault) => errors::event(api, &fault),
+        };
+        Some((Ok(bytes), (stream, session, held)))
     })
 }
 

@@ -1,17 +1,20 @@
 //! Skills, a model and a process that do what a test wants, without any wasm.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use claw_core::capability::Target;
 use claw_core::capability::{Payload, SkillRef};
+use claw_core::context::Turn;
 use claw_core::errors::{Code, Fault};
 use claw_core::grants::GrantBook;
 use claw_core::manifest::{Origin, load};
 use claw_core::model::{Completion, Embeddings, Finish, Message, ModelRoute, ModelStream, Role, Usage};
+use claw_core::pipeline::{ContextFrom, ContextSource, Contexts, NoContexts};
 use claw_core::policy::Permit;
 use claw_core::ports::{
     Component, EmbedCall, LiveSkill, ModelCall, Models, OutputEvent, Run, SkillFacts, SkillState, SkillStatus, Skills,
@@ -19,7 +22,7 @@ use claw_core::ports::{
 use claw_core::routing::{Candidate, ModelListing, NameKind, Plan, Wanted};
 use claw_core::wire::{WireAnswer, WireBody, WireCall, WireDone, WirePiece};
 use futures::StreamExt as _;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use super::support::CANARY;
@@ -331,6 +334,7 @@ impl Models for FakeModels {
     async fn forward(&self, _permit: &Permit, _plan: &Plan, call: WireCall) -> Result<WireAnswer, Fault> {
         call.meter.begin(&nowhere());
         let mode = call.request.value["mode"].as_str().unwrap_or_default().to_owned();
+        let said = json!({ "choices": [{ "message": { "content": "an answer" }, "delta": { "content": "an answer" } }] });
         if mode == "refused" {
             let details = json!({ "upstream_status": 422, "type": "invalid_request_error", "code": "bad", "param": "tools" });
             return Err(Fault::new(Code::ModelInvalidRequest, "the words of the provider").details(details));
@@ -349,7 +353,13 @@ impl Models for FakeModels {
             model: "fake-1".to_owned(),
             last: Bytes::from_static(b"data: [DONE]\n\n"),
         });
-        let body = if call.request.stream {
+        let body = if mode == "talks" && call.request.stream {
+            let piece = Bytes::from(format!("data: {said}\n\n"));
+            let pieces = [Ok(WirePiece::Bytes(piece)), Ok(WirePiece::Done(done))];
+            WireBody::Stream(Box::pin(futures::stream::iter(pieces)))
+        } else if mode == "talks" {
+            WireBody::Whole(Bytes::from(said.to_string()), done)
+        } else if call.request.stream {
             let pieces = futures::stream::iter([Ok(WirePiece::Bytes(Bytes::from_static(b"data: {\"a\": 1}\n\n")))]);
             WireBody::Stream(match mode.as_str() {
                 "breaks" => Box::pin(pieces.chain(futures::stream::iter([Err(Fault::new(Code::ModelBadAnswer, "broke off"))]))),
@@ -375,6 +385,53 @@ fn nowhere() -> ModelRoute {
         model: text("offline"),
         local: true,
         offline: true,
+    }
+}
+
+/// A handbook, a skill, a page that is always away, and sessions in memory.
+#[derive(Default)]
+pub(super) struct FakeContexts {
+    sessions: std::sync::Mutex<HashMap<(String, String), Vec<Turn>>>,
+}
+
+#[async_trait]
+impl Contexts for FakeContexts {
+    fn find(&self, name: &str) -> Result<ContextSource, Fault> {
+        let from = match name {
+            "handbook" | "away" | "optional" => ContextFrom::Fetched,
+            "echoed" => ContextFrom::Invoked("skill:echo".parse::<Target>().unwrap(), json!({ "id": "{id}" })),
+            _ => return Err(Fault::new(Code::ContextUnavailable, format!("there is no context `{name}`"))),
+        };
+        Ok(ContextSource {
+            from,
+            required: name != "optional",
+            ..self.session()
+        })
+    }
+
+    async fn fetch(&self, name: &str, _vars: &BTreeMap<String, Value>) -> Result<String, Fault> {
+        match name {
+            "handbook" => Ok("Be kind.".to_owned()),
+            _ => Err(Fault::new(Code::ContextUnavailable, "nobody answers")),
+        }
+    }
+
+    fn session(&self) -> ContextSource {
+        NoContexts.session()
+    }
+
+    async fn turns(&self, caller: &str, session: &str) -> Result<Vec<Turn>, Fault> {
+        let sessions = self.sessions.lock().unwrap();
+        Ok(sessions
+            .get(&(caller.to_owned(), session.to_owned()))
+            .cloned()
+            .unwrap_or_default())
+    }
+
+    async fn remember(&self, caller: &str, session: &str, turns: Vec<Turn>) -> Result<(), Fault> {
+        let key = (caller.to_owned(), session.to_owned());
+        self.sessions.lock().unwrap().entry(key).or_default().extend(turns);
+        Ok(())
     }
 }
 

@@ -195,3 +195,90 @@ async fn a_call_is_explained_without_being_made() {
         .is_problem(501, "model.not_configured");
     door.close().await;
 }
+
+#[tokio::test]
+async fn context_is_gathered_put_in_and_recorded() {
+    let door = Door::open().await;
+    let asked = json!({ "role": "user", "content": "hi" });
+    let body = json!({
+        "model": "general", "messages": [asked],
+        "claw": { "context": ["handbook", "optional"], "vars": { "id": 7 } },
+    });
+    let request = door
+        .request(Method::POST, "/v1/chat/completions")
+        .header("claw-context", "echoed");
+    let answer = door.send(request.json(&body)).await;
+    let sent = answer.json();
+    assert!(sent.get("claw").is_none(), "{sent}");
+    let told = sent["messages"][0]["content"].as_str().unwrap();
+    assert!(told.contains("Be kind.") && told.contains("\"id\": 7"), "{told}");
+    assert_eq!(sent["messages"][1], asked);
+    let entries = door.audit.entries();
+    let (intent, _) = entries.iter().find(|(intent, _)| intent.api.is_some()).unwrap();
+    let rows: Vec<_> = intent
+        .context
+        .iter()
+        .map(|row| (row.name.as_str(), row.tokens > 0, row.failed))
+        .collect();
+    let failed = Some(claw_core::errors::Code::ContextUnavailable);
+    assert_eq!(
+        rows,
+        [("optional", false, failed), ("handbook", true, None), ("echoed", true, None)]
+    );
+    let (child, _) = entries.iter().find(|(intent, _)| intent.capability == "skill:echo").unwrap();
+    assert_eq!(child.parent, Some(intent.id));
+    door.close().await;
+}
+
+#[tokio::test]
+async fn a_context_that_must_be_there_fails_the_call_on_record() {
+    let door = Door::open().await;
+    for (names, status, code) in [
+        ("away", 503, "context.unavailable"),
+        ("nobody", 503, "context.unavailable"),
+        ("../etc", 400, "invalid_input"),
+        ("echoed", 400, "invalid_input"),
+    ] {
+        let request = door.request(Method::POST, "/v1/messages").header("claw-context", names);
+        let answer = door.send(request.json(&json!({ "model": "general", "messages": [] }))).await;
+        let expected = if names == "echoed" {
+            (503, "context.unavailable")
+        } else {
+            (status, code)
+        };
+        assert_eq!(
+            (answer.status, answer.code().as_deref()),
+            (expected.0, Some(expected.1)),
+            "{names}"
+        );
+    }
+    door.close().await;
+}
+
+#[tokio::test]
+async fn a_session_is_kept_and_goes_before_the_next_question() {
+    let door = Door::open().await;
+    let ask = async |stream: bool, mode: &str, question: &str| {
+        let body = json!({
+            "model": "general", "stream": stream, "mode": mode,
+            "messages": [{ "role": "user", "content": question }],
+        });
+        let request = door
+            .request(Method::POST, "/v1/chat/completions")
+            .header("claw-session", "s1");
+        door.send(request.json(&body)).await
+    };
+    ask(false, "talks", "first").await;
+    ask(true, "talks", "second").await;
+    // What broke off is no turn.
+    ask(true, "breaks", "third").await;
+    let sent = ask(false, "", "fourth").await.json();
+    let contents: Vec<&str> = sent["messages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|m| m["content"].as_str().unwrap())
+        .collect();
+    assert_eq!(contents, ["first", "an answer", "second", "an answer", "fourth"]);
+    door.close().await;
+}

@@ -24,7 +24,7 @@ use tokio::task::JoinHandle;
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::fmt::MakeWriter;
 
-use super::fakes::{FakeModels, FakeProcess, FakeSkills, Signals};
+use super::fakes::{FakeContexts, FakeModels, FakeProcess, FakeSkills, Signals};
 use crate::metrics::CallMetrics;
 use crate::{Gateway, Settings, StaticTokens, serve};
 
@@ -143,6 +143,7 @@ impl Door {
             identity: Arc::new(tokens),
             operations: process.clone(),
             calls: CallMetrics::new(),
+            contexts: Arc::new(FakeContexts::default()),
             settings,
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -26,7 +26,16 @@ const MAX_KEPT: usize = 16 << 20;
 const ANSWER: u64 = 4_096;
 
 /// Bytes of an answer as they are made, in the caller's dialect. Dropping it cancels the call.
-pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, Fault>> + Send>>;
+pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Said, Fault>> + Send>>;
+
+/// Bytes of an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// There will be more.
+    More(Bytes),
+    /// The last ones; the call is on record.
+    Last(Bytes),
+}
 
 /// An answer to a caller's SDK.
 pub struct Answered {
@@ -190,7 +199,7 @@ fn audited(inner: WireStream, entry: OpenEntry, granted: Granted, deadline: Inst
             Ok(Some(Ok(WirePiece::Bytes(bytes)))) => {
                 state.remember(&bytes);
                 state.open = Some((entry, granted));
-                return Some((Ok(bytes), state));
+                return Some((Ok(Said::More(bytes)), state));
             }
             Ok(Some(Ok(WirePiece::Done(done)))) => Ok(done),
             Ok(Some(Err(fault))) => Err(fault),
@@ -213,6 +222,6 @@ fn audited(inner: WireStream, entry: OpenEntry, granted: Granted, deadline: Inst
             },
         };
         let closed = entry.close(outcome).await;
-        Some((closed.and(item).map(|done| done.last), state))
+        Some((closed.and(item).map(|done| Said::Last(done.last)), state))
     }))
 }
