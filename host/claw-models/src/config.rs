@@ -15,6 +15,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::secret::Secret;
 
 pub use errors::{ConfigError, ConfigErrors, Problem};
+pub(crate) use expand::{Unexpanded, expand};
 pub(crate) use resolve::{Entry, Key, resolve};
 
 /// Whose dialect a model is asked in.

@@ -5,6 +5,7 @@
 mod answer;
 mod clients;
 mod config;
+mod context;
 mod dialect;
 mod exchange;
 mod fault;
@@ -21,5 +22,6 @@ mod text;
 mod testing;
 
 pub use config::{ConfigError, ConfigErrors, ModelEntry, ModelsFile, Problem, Provider, TimeoutKeys};
+pub use context::{ContextEntry, ContextFile, ContextProviders, SessionKeys};
 pub use models::{ModelDescription, ProviderModels};
 pub use secret::Secret;

@@ -7,6 +7,7 @@ mod journal;
 mod key;
 mod private_file;
 mod reader;
+mod sessions;
 pub mod time;
 
 #[cfg(test)]
@@ -20,3 +21,4 @@ pub use reader::{
     AnchorState, Bad, BodyView, Content, Entry, EntryStatus, Filter, Followed, Head, Page, PolicyView, Reader, Stats, Totals,
     Tree, Verified,
 };
+pub use sessions::{SessionLimits, Sessions};

@@ -82,6 +82,9 @@ pub enum Problem {
         /// The provider.
         provider: &'static str,
     },
+    /// Something else, in words.
+    #[error("{0}")]
+    Other(&'static str),
     /// The TLS library refuses to work.
     #[error("no HTTP client can be made: {0}")]
     NoClient(String),

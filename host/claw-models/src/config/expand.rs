@@ -2,7 +2,7 @@
 
 /// Why a value cannot be filled in.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Unexpanded {
+pub(crate) enum Unexpanded {
     /// `${` without a name and `}`.
     Malformed,
     /// The variable is not set, or empty.
@@ -10,7 +10,7 @@ pub(super) enum Unexpanded {
 }
 
 /// The value with its variables filled in.
-pub(super) fn expand(text: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<String, Unexpanded> {
+pub(crate) fn expand(text: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<String, Unexpanded> {
     let mut expanded = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("${") {
