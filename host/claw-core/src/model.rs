@@ -49,6 +49,11 @@ pub enum Part {
         /// Base64.
         data: String,
     },
+    /// An image or a document that the provider fetches itself.
+    Link {
+        /// Its address.
+        url: String,
+    },
     /// A call that the model wants made.
     ToolCall(ToolCall),
     /// The result of one.
@@ -84,7 +89,7 @@ impl Message {
     pub fn joined_text(&self) -> String {
         let texts = self.parts.iter().filter_map(|part| match part {
             Part::Text { text } => Some(text.as_str()),
-            Part::Blob { .. } | Part::ToolCall(_) | Part::ToolResult { .. } => None,
+            Part::Blob { .. } | Part::Link { .. } | Part::ToolCall(_) | Part::ToolResult { .. } => None,
         });
         texts.collect()
     }
@@ -99,6 +104,20 @@ pub struct ToolDef {
     pub description: String,
     /// A JSON Schema of its arguments.
     pub schema: serde_json::Value,
+}
+
+/// Which tools a model may ask for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ToolChoice {
+    /// As it sees fit.
+    Auto,
+    /// None of them.
+    None,
+    /// At least one.
+    Required,
+    /// This one.
+    Named(String),
 }
 
 /// What is asked of a model. What is absent is left to the provider's entry.
@@ -121,6 +140,24 @@ pub struct CompletionRequest {
     /// Tools that the model may ask for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tools: Vec<ToolDef>,
+    /// Which tools the model may, must or must not ask for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool_choice: Option<ToolChoice>,
+    /// Whether it may ask for several tools at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parallel_tool_calls: Option<bool>,
+    /// The answer is one JSON object, of whatever shape.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub json_object: bool,
+    /// The share of likely tokens that is drawn from, 0.0 to 1.0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub top_p: Option<f32>,
+    /// How hard to think: `minimal`, `low`, `medium` or `high`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reasoning_effort: Option<String>,
+    /// An opaque name of the person behind the call, for the provider's own checks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
     /// Knobs beyond these, by the provider's names.
     #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
     pub extra: serde_json::Map<String, serde_json::Value>,

@@ -1,10 +1,22 @@
 //! Who would serve a model call: the candidates in their order, and those passed over, each
 //! with the reason. A plan is a value that can be shown as well as followed.
 
+mod breaker;
+mod bucket;
+mod keys;
+mod latency;
+mod window;
+
 use serde::Serialize;
 
 use crate::model::ModelRoute;
 use crate::wire::Api;
+
+pub use breaker::{Breaker, BreakerSettings, Pass};
+pub use bucket::PerMinute;
+pub use keys::KeyPool;
+pub use latency::{Latency, RetryBudget};
+pub use window::{BadTime, Day, Hours, Offset, Window};
 
 /// What a call needs of whoever serves it.
 #[derive(Clone, Copy, Debug)]

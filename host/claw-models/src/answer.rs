@@ -71,6 +71,11 @@ impl Answer {
         if self.size > MAX_ANSWER { Err(TooLong) } else { Ok(()) }
     }
 
+    /// What was used so far, by what was said so far.
+    pub(crate) fn so_far(&self, entry: &Entry, estimated_input: u64) -> Usage {
+        self.counts.usage(entry, estimated_input, || (self.size as u64).div_ceil(4))
+    }
+
     pub(crate) fn has_calls(&self) -> bool {
         self.parts.iter().any(|part| matches!(part, Part::ToolCall(_)))
     }
@@ -156,7 +161,7 @@ pub(crate) fn estimate_message(message: &Message) -> u64 {
         Part::ToolCall(call) => estimate(&call.name) + estimate(&call.arguments),
         Part::ToolResult { content, .. } => estimate(content),
         // An image's tokens do not follow from its bytes; this is what a small one costs.
-        Part::Blob { .. } => 500,
+        Part::Blob { .. } | Part::Link { .. } => 500,
     };
     message.parts.iter().map(part).sum()
 }

@@ -1,14 +1,15 @@
-//! `models.yaml` as people write it. Refuses unknown keys, entries of one name, and a use
-//! that two entries claim.
+//! `models.yaml` as people write it. Refuses unknown keys and entries of one name.
 
 mod errors;
 mod expand;
+mod group;
 mod resolve;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use claw_core::cost::PriceList;
+use claw_core::routing::Window;
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -16,6 +17,7 @@ use crate::secret::Secret;
 
 pub use errors::{ConfigError, ConfigErrors, Problem};
 pub(crate) use expand::{Unexpanded, expand};
+pub use group::{Chosen, Grouped, Limits, Prefer};
 pub(crate) use resolve::{Entry, Key, resolve};
 
 /// Whose dialect a model is asked in.
@@ -57,6 +59,12 @@ pub struct ModelsFile {
     /// The entries, in the file's order.
     #[serde(deserialize_with = "named_entries")]
     pub models: Vec<(String, ModelEntry)>,
+    /// Other names for entries, uses, or lists of them.
+    #[serde(default)]
+    pub aliases: BTreeMap<String, Grouped>,
+    /// Who serves a use, where that is more than `use_for` can say.
+    #[serde(default)]
+    pub uses: BTreeMap<String, Grouped>,
 }
 
 impl ModelsFile {
@@ -86,6 +94,11 @@ pub struct ModelEntry {
     /// The key; an empty one says that none is to be sent. Absent: from
     /// `ANTHROPIC_API_KEY` or `OPENAI_API_KEY`, also where `base_url` is set.
     pub api_key: Option<Secret>,
+    /// Several keys, used in turn; one that is refused or limited is left alone for a while.
+    #[serde(default)]
+    pub api_keys: Vec<Secret>,
+    /// The header that carries the key, where that is not the usual one: Azure's `api-key`.
+    pub api_key_header: Option<String>,
     /// A file that holds the key, as an absolute path.
     pub api_key_file: Option<String>,
     /// What it is sent stays on machines of the operator. Absent: true of loopback
@@ -103,6 +116,23 @@ pub struct ModelEntry {
     /// Headers that every request carries.
     #[serde(default)]
     pub headers: BTreeMap<String, Secret>,
+    /// Parameters of every request's address, such as Azure's `api-version`.
+    #[serde(default)]
+    pub query: BTreeMap<String, String>,
+    /// How often it is first among the candidates of a name, compared with theirs; 1 where
+    /// nothing is said, 0 for last.
+    pub weight: Option<u32>,
+    /// When it serves; always where nothing is said.
+    #[serde(default)]
+    pub windows: Vec<Window>,
+    /// What it bears.
+    #[serde(default)]
+    pub limits: Limits,
+    /// How many tokens it can read and make together.
+    pub context_tokens: Option<u64>,
+    /// Entries that are tried after it.
+    #[serde(default)]
+    pub fallbacks: Vec<String>,
 }
 
 /// How long a model is waited for, in milliseconds.

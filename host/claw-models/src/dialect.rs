@@ -9,7 +9,7 @@ mod parts;
 
 use claw_core::errors::{Code, Fault};
 use claw_core::model::CompletionRequest;
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use reqwest::Url;
 use serde_json::{Map, Value, json};
 
@@ -18,8 +18,11 @@ use crate::config::{Entry, Key, Provider};
 use crate::fault::no_key;
 use crate::frames::Framer;
 use crate::schema::Shape;
+use crate::secret::Secret;
 
+pub(crate) use anthropic::{finish as anthropic_finish, read_usage as anthropic_usage};
 pub(crate) use fold::{Broken, Fold, Folding};
+pub(crate) use openai::{finish as openai_finish, read_usage as openai_usage};
 
 /// A request, ready to be sent.
 #[derive(Debug)]
@@ -143,11 +146,23 @@ pub(crate) fn reader(provider: Provider) -> (Framer, Box<dyn Fold>) {
 
 fn outgoing(entry: &Entry, path: &str, body: Map<String, Value>) -> Result<Outgoing, Fault> {
     let base = entry.base_url.clone().ok_or_else(Fault::internal)?;
+    let mut url = join(base, path);
+    if !entry.query.is_empty() {
+        url.query_pairs_mut().extend_pairs(&entry.query);
+    }
     Ok(Outgoing {
-        url: join(base, path),
+        url,
         headers: headers(entry)?,
         body: Value::Object(body),
     })
+}
+
+/// Where a request of the provider's own dialect goes, and its headers.
+///
+/// # Errors
+/// [`Code::ModelAuth`] without a key.
+pub(crate) fn raw(entry: &Entry, path: &str) -> Result<Outgoing, Fault> {
+    outgoing(entry, path, Map::new())
 }
 
 /// The address below the base; a version that both name stands there once.
@@ -161,24 +176,36 @@ fn join(mut base: Url, path: &str) -> Url {
     base
 }
 
+/// All headers but the one that carries the key, which is chosen for each attempt.
 fn headers(entry: &Entry) -> Result<HeaderMap, Fault> {
     let mut headers = entry.headers.clone();
     if entry.provider == Provider::Anthropic && !headers.contains_key("anthropic-version") {
         headers.insert("anthropic-version", HeaderValue::from_static("2023-06-01"));
     }
-    let secret = match &entry.key {
-        Key::Needless => return Ok(headers),
-        Key::Missing(what) => return Err(no_key(entry, what)),
-        Key::Set(secret) => secret.expose(),
+    match &entry.key {
+        Key::Needless | Key::Set(_) => Ok(headers),
+        Key::Missing(what) => Err(no_key(entry, what)),
+    }
+}
+
+/// The header that carries this key.
+///
+/// # Errors
+/// The key cannot be sent; the configuration refuses such keys.
+pub(crate) fn key_header(entry: &Entry, secret: &Secret) -> Result<(HeaderName, HeaderValue), Fault> {
+    let usual = match entry.provider {
+        Provider::Anthropic => HeaderName::from_static("x-api-key"),
+        Provider::OpenAi | Provider::Ollama | Provider::Offline => header::AUTHORIZATION,
     };
-    let (name, value) = match entry.provider {
-        Provider::Anthropic => (http::HeaderName::from_static("x-api-key"), secret.to_owned()),
-        Provider::OpenAi | Provider::Ollama | Provider::Offline => (header::AUTHORIZATION, format!("Bearer {secret}")),
+    let name = entry.key_header.clone().unwrap_or(usual);
+    let value = if name == header::AUTHORIZATION {
+        format!("Bearer {}", secret.expose())
+    } else {
+        secret.expose().to_owned()
     };
     let mut value = HeaderValue::try_from(value).map_err(|_| Fault::internal())?;
     value.set_sensitive(true);
-    headers.insert(name, value);
-    Ok(headers)
+    Ok((name, value))
 }
 
 /// Keys that only [`CompletionRequest`] itself decides, in any dialect, and `n`, since an

@@ -1,25 +1,29 @@
 //! One call over the network: sent, repeated where that helps, checked, and put together.
 //! Refuses to repeat a stream whose first piece was handed on.
 
-mod http;
+pub(crate) mod http;
 mod stream;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use claw_core::errors::Fault;
+use claw_core::meter::Meter;
 use claw_core::model::{
     Completion, CompletionRequest, Embeddings, Finish, Message, ModelEvent, ModelStream, Part, Role, ToolCall,
 };
 use reqwest::Client;
 use serde_json::Value;
 
-use crate::answer::{add_usage, estimate, estimate_request, model_name};
-use crate::config::Entry;
+use crate::answer::{Counts, add_usage, estimate, estimate_request, model_name};
+use crate::config::{Entry, Key};
 use crate::dialect::{self, Broken};
 use crate::fault::{Failure, bad_answer, from_event};
+use crate::models::route;
 use crate::retry::{Attempts, Random};
+use crate::router::Load;
 use crate::schema::{Shape, correction, mismatch};
+use crate::secret::Secret;
 
 use http::Ready;
 
@@ -31,6 +35,16 @@ const MAX_BODY: usize = 32 * 1024 * 1024;
 pub(crate) struct Live {
     pub(crate) entry: Entry,
     pub(crate) client: Client,
+    pub(crate) load: Arc<Load>,
+}
+
+impl Live {
+    /// The key to use now, and its place.
+    pub(crate) fn key(&self) -> Option<(usize, &Secret)> {
+        let Key::Set(keys) = &self.entry.key else { return None };
+        let place = self.load.key(Instant::now())?;
+        Some((place, keys.get(place)?))
+    }
 }
 
 /// How one call is bounded.
@@ -38,11 +52,26 @@ pub(crate) struct Live {
 pub(crate) struct Bounds {
     pub(crate) deadline: Instant,
     pub(crate) random: Random,
+    pub(crate) meter: Arc<Meter>,
+    /// A `Retry-After` that is longer is not waited for.
+    pub(crate) patience: Duration,
 }
 
 impl Bounds {
+    /// Writes down that an attempt begins.
+    pub(crate) fn begin(&self, live: &Live) {
+        self.meter.begin(&route(live));
+    }
+
+    /// Writes down what the offline provider did, which takes no time.
+    pub(crate) fn offline<T>(&self, live: &Live, made: Result<T, Fault>) -> Result<T, Fault> {
+        self.begin(live);
+        self.meter.end(made.as_ref().err().map(|fault| fault.code), Duration::ZERO);
+        made
+    }
+
     /// The deadline of the call, or the entry's own total if that ends earlier.
-    fn within(&self, entry: &Entry) -> Instant {
+    pub(crate) fn within(&self, entry: &Entry) -> Instant {
         entry
             .timeouts
             .total
@@ -57,10 +86,10 @@ impl Bounds {
 pub(crate) async fn complete(live: &Live, mut request: CompletionRequest, bounds: &Bounds) -> Result<Completion, Fault> {
     let deadline = bounds.within(&live.entry);
     let Some(schema) = request.response_schema.take() else {
-        return ask(live, &request, None, deadline, &bounds.random).await;
+        return ask(live, &request, None, deadline, bounds).await;
     };
     let shape = Shape::try_new(&schema, dialect::takes_objects_only(live.entry.provider))?;
-    let first = ask(live, &request, Some(&shape), deadline, &bounds.random).await?;
+    let first = ask(live, &request, Some(&shape), deadline, bounds).await?;
     let (first, violations) = match fit(first, &shape)? {
         Fitting::Fits(done) => return Ok(done),
         Fitting::Not(first, violations) => (first, violations),
@@ -71,7 +100,7 @@ pub(crate) async fn complete(live: &Live, mut request: CompletionRequest, bounds
         parts: texts_of(&first),
     });
     request.messages.push(Message::text(Role::User, correction(&violations)));
-    let mut second = ask(live, &request, Some(&shape), deadline, &bounds.random).await?;
+    let mut second = ask(live, &request, Some(&shape), deadline, bounds).await?;
     second.usage = add_usage(first.usage, second.usage);
     second.attempts = second.attempts.saturating_add(first.attempts);
     match fit(second, &shape)? {
@@ -93,11 +122,11 @@ pub(crate) async fn stream(live: Arc<Live>, request: CompletionRequest, bounds: 
     let ready = Ready::new(dialect::completion(&live.entry, &request, None, true)?);
     let estimated_input = estimate_request(&request);
     drop(request);
-    let entry = &live.entry;
-    let mut attempts = Attempts::new(entry, deadline, &bounds.random);
+    let mut attempts = Attempts::new(&live, deadline, bounds);
     loop {
-        match Box::pin(stream::begin(&live, &ready, deadline)).await {
-            Ok(begun) => return Ok(begun.hand_on(estimated_input, attempts.made())),
+        let metered = Metered::begin(&live, bounds, estimated_input);
+        match metered.end(Box::pin(stream::begin(&live, &ready, deadline)).await) {
+            Ok(begun) => return Ok(begun.hand_on(estimated_input, attempts.made(), bounds.meter.clone())),
             Err(failure) => attempts.pause(failure).await?,
         }
     }
@@ -111,25 +140,54 @@ pub(crate) async fn embed(live: &Live, texts: &[String], bounds: &Bounds) -> Res
     let deadline = bounds.within(&live.entry);
     let entry = &live.entry;
     let ready = Ready::new(dialect::embedding(entry, texts)?);
-    let mut attempts = Attempts::new(entry, deadline, &bounds.random);
+    let mut attempts = Attempts::new(live, deadline, bounds);
+    let estimated = texts.iter().map(|text| estimate(text)).sum();
     let found = loop {
+        let metered = Metered::begin(live, bounds, estimated);
         let once = async {
             let body = http::whole(live, &ready, deadline).await?;
             dialect::vectors(entry.provider, &body, texts.len()).map_err(|broken| failure(entry, broken))
         };
-        match Box::pin(once).await {
+        match metered.end(Box::pin(once).await) {
             Ok(found) => break found,
             Err(failure) => attempts.pause(failure).await?,
         }
     };
-    let estimated = texts.iter().map(|text| estimate(text)).sum();
+    let usage = found.counts.usage(entry, estimated, || 0);
+    bounds.meter.used(usage);
     Ok(Embeddings {
         vectors: found.vectors,
-        usage: found.counts.usage(entry, estimated, || 0),
+        usage,
         model: model_name(found.model.as_deref(), entry),
         provider: entry.provider.as_str().to_owned(),
         offline: false,
     })
+}
+
+/// One attempt on the meter: while it runs, what it would cost if its caller hung up now.
+struct Metered<'a> {
+    bounds: &'a Bounds,
+    started: Instant,
+}
+
+impl<'a> Metered<'a> {
+    fn begin(live: &Live, bounds: &'a Bounds, estimated_input: u64) -> Self {
+        bounds.begin(live);
+        bounds.meter.used(Counts::default().usage(&live.entry, estimated_input, || 0));
+        Metered {
+            bounds,
+            started: Instant::now(),
+        }
+    }
+
+    fn end<T>(self, result: Result<T, Failure>) -> Result<T, Failure> {
+        let code = result.as_ref().err().map(|failure| failure.fault.code);
+        self.bounds.meter.end(code, self.started.elapsed());
+        if code.is_some() {
+            self.bounds.meter.note(|known| known.usage = None);
+        }
+        result
+    }
 }
 
 async fn ask(
@@ -137,18 +195,23 @@ async fn ask(
     request: &CompletionRequest,
     shape: Option<&Shape>,
     deadline: Instant,
-    random: &Random,
+    bounds: &Bounds,
 ) -> Result<Completion, Fault> {
     let entry = &live.entry;
     let ready = Ready::new(dialect::completion(entry, request, shape, false)?);
-    let mut attempts = Attempts::new(entry, deadline, random);
+    let mut attempts = Attempts::new(live, deadline, bounds);
     loop {
+        let metered = Metered::begin(live, bounds, estimate_request(request));
         let once = async {
             let body = http::whole(live, &ready, deadline).await?;
             dialect::answer(entry.provider, &body).map_err(|broken| failure(entry, broken))
         };
-        match Box::pin(once).await {
-            Ok(answer) => return Ok(answer.completion(entry, estimate_request(request), attempts.made())),
+        match metered.end(Box::pin(once).await) {
+            Ok(answer) => {
+                let done = answer.completion(entry, estimate_request(request), attempts.made());
+                bounds.meter.used(done.usage);
+                return Ok(done);
+            }
             Err(failure) => attempts.pause(failure).await?,
         }
     }
@@ -204,7 +267,7 @@ pub(crate) fn replay(done: Completion) -> ModelStream {
     let parts = done.message.parts.clone().into_iter().filter_map(|part| match part {
         Part::Text { text } => Some(ModelEvent::TextDelta(text)),
         Part::ToolCall(ToolCall { id, name, arguments }) => Some(ModelEvent::ToolCall(ToolCall { id, name, arguments })),
-        Part::Blob { .. } | Part::ToolResult { .. } => None,
+        Part::Blob { .. } | Part::Link { .. } | Part::ToolResult { .. } => None,
     });
     let events: Vec<_> = parts.chain([ModelEvent::Done(Box::new(done))]).map(Ok).collect();
     Box::pin(futures::stream::iter(events))

@@ -7,7 +7,7 @@ use claw_core::errors::{Code, Fault};
 use serde_json::Value;
 
 use crate::config::{Entry, Key, Provider};
-use crate::text::clean;
+use crate::text::{clean, clip};
 
 /// A failed attempt.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +21,8 @@ pub(crate) struct Failure {
 pub(crate) enum Retry {
     /// It would fail again.
     Never,
+    /// It may work at once, with another key.
+    Now,
     /// It may work later; after this long, if the provider said.
     After(Option<Duration>),
 }
@@ -45,6 +47,8 @@ impl From<Fault> for Failure {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Said {
     pub(crate) message: String,
+    /// Its own `type`, `code` and `param`, for those who branch on them.
+    pub(crate) fields: Vec<(&'static str, String)>,
     /// The provider's own word for it, such as `overloaded_error`.
     pub(crate) kind: Option<String>,
 }
@@ -57,6 +61,7 @@ impl Said {
         serde_json::from_str::<Value>(body).map_or_else(
             |_| Said {
                 message: body.to_owned(),
+                fields: Vec::new(),
                 kind: None,
             },
             |value| Said::from_json(&value),
@@ -82,7 +87,11 @@ impl Said {
             .unwrap_or_else(|| error.to_string());
         // `code` is the sharper word where both are there (`context_length_exceeded`).
         let kind = field("code").filter(|code| code != "null").or_else(|| field("type"));
-        Said { message, kind }
+        let fields = ["type", "code", "param"]
+            .into_iter()
+            .filter_map(|key| Some((key, error.get(key)?.as_str()?.to_owned())))
+            .collect();
+        Said { message, fields, kind }
     }
 }
 
@@ -94,6 +103,12 @@ pub(crate) fn from_status(entry: &Entry, status: u16, said: &Said, after: Option
     if let Some(hint) = hint(entry, code, status) {
         fault = fault.hint(hint);
     }
+    let mut details = serde_json::Map::new();
+    details.insert("upstream_status".to_owned(), status.into());
+    for (key, text) in &said.fields {
+        details.insert((*key).to_owned(), clip(&clean(text, &entry.secrets), 128).into());
+    }
+    fault = fault.details(Value::Object(details));
     if let Some(after) = after.filter(|_| again || code == Code::ModelRateLimited) {
         fault = fault.retry_after_ms(u64::try_from(after.as_millis()).unwrap_or(u64::MAX));
     }

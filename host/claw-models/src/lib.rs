@@ -9,19 +9,24 @@ mod context;
 mod dialect;
 mod exchange;
 mod fault;
+mod forward;
 mod frames;
 mod models;
 mod offline;
 mod prices;
 mod retry;
+mod router;
 mod schema;
 mod secret;
 mod text;
+mod translate;
 
 #[cfg(test)]
 mod testing;
 
-pub use config::{ConfigError, ConfigErrors, ModelEntry, ModelsFile, Problem, Provider, TimeoutKeys};
+pub use config::{
+    Chosen, ConfigError, ConfigErrors, Grouped, Limits, ModelEntry, ModelsFile, Prefer, Problem, Provider, TimeoutKeys,
+};
 pub use context::{ContextEntry, ContextFile, ContextProviders, SessionKeys};
 pub use models::{ModelDescription, ProviderModels};
 pub use secret::Secret;

@@ -1,26 +1,30 @@
 //! The providers as one port. Refuses a route that the live configuration no longer holds.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
-use claw_core::cost::Tokens;
 use claw_core::errors::{Code, Fault};
+use claw_core::meter::Meter;
 use claw_core::model::{Completion, Embeddings, ModelRoute, ModelStream};
 use claw_core::policy::Permit;
 use claw_core::ports::{EmbedCall, ModelCall, Models};
 use claw_core::routing::{Candidate, ModelListing, NameKind, Plan, Wanted};
+use claw_core::wire::WireBody;
 use claw_core::wire::{WireAnswer, WireCall};
+use futures::{FutureExt as _, Stream, StreamExt as _};
 use serde::Serialize;
 
+use crate::answer::{estimate, estimate_request};
 use crate::clients::Clients;
 use crate::config::{ConfigErrors, Key, ModelsFile, Problem, Provider, resolve};
 use crate::exchange::{self, Bounds, Live};
+use crate::forward;
 use crate::offline;
 use crate::retry::Random;
+use crate::router::{self, Guard, Loads, Names, Step};
 use crate::text::clip;
 
 /// The most texts that one call turns into vectors.
@@ -31,6 +35,7 @@ const MAX_TEXTS: usize = 2048;
 pub struct ProviderModels {
     live: ArcSwap<Snapshot>,
     clients: Clients,
+    loads: Loads,
     random: Random,
 }
 
@@ -59,7 +64,7 @@ pub struct ModelDescription {
 
 struct Snapshot {
     entries: Vec<Arc<Live>>,
-    by_name: HashMap<String, usize>,
+    names: Names,
 }
 
 impl ProviderModels {
@@ -70,10 +75,12 @@ impl ProviderModels {
     /// fail, and say what to set.
     pub fn new(file: &ModelsFile, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigErrors> {
         let clients = Clients::try_new().map_err(|error| ConfigErrors::one("models", Problem::NoClient(error.to_string())))?;
-        let snapshot = Snapshot::try_new(file, env, &clients)?;
+        let loads = Loads::default();
+        let snapshot = Snapshot::try_new(file, env, &clients, &loads)?;
         Ok(ProviderModels {
             live: ArcSwap::from_pointee(snapshot),
             clients,
+            loads,
             random: Arc::new(rand::random::<f64>),
         })
     }
@@ -83,7 +90,8 @@ impl ProviderModels {
     /// # Errors
     /// As [`ProviderModels::new`]; what was in force before stays.
     pub fn replace(&self, file: &ModelsFile, env: &dyn Fn(&str) -> Option<String>) -> Result<(), ConfigErrors> {
-        self.live.store(Arc::new(Snapshot::try_new(file, env, &self.clients)?));
+        self.live
+            .store(Arc::new(Snapshot::try_new(file, env, &self.clients, &self.loads)?));
         Ok(())
     }
 
@@ -107,6 +115,13 @@ impl ProviderModels {
         Ok(self.planned(name)?.candidates.swap_remove(0).route)
     }
 
+    #[cfg(test)]
+    #[expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+    pub(crate) fn live_of(&self, name: &str) -> Arc<Live> {
+        let snapshot = self.live.load();
+        snapshot.entries.iter().find(|live| live.entry.name == name).cloned().unwrap()
+    }
+
     /// With these random numbers between attempts.
     #[cfg(test)]
     pub(crate) fn with_random(mut self, random: Random) -> Self {
@@ -118,10 +133,7 @@ impl ProviderModels {
     /// because its model is local must not reach one that is not.
     fn entry(&self, route: &ModelRoute) -> Result<Arc<Live>, Fault> {
         let snapshot = self.live.load();
-        let found = snapshot
-            .by_name
-            .get(&route.entry)
-            .and_then(|place| snapshot.entries.get(*place));
+        let found = snapshot.entries.iter().find(|live| live.entry.name == route.entry);
         found.filter(|live| self::route(live) == *route).cloned().ok_or_else(|| {
             let message = format!(
                 "the entry `{}` of models.yaml changed while the call was under way",
@@ -131,17 +143,25 @@ impl ProviderModels {
         })
     }
 
-    fn first(&self, permit: &Permit, plan: &Plan) -> Result<Arc<Live>, Fault> {
-        let first = plan.candidates.first().ok_or_else(Fault::internal)?;
-        permit.check(&first.route)?;
-        self.entry(&first.route)
-    }
-
-    fn bounds(&self, deadline: Instant) -> Bounds {
+    fn bounds(&self, deadline: Instant, meter: Arc<Meter>) -> Bounds {
         Bounds {
             deadline,
             random: self.random.clone(),
+            meter,
+            patience: Duration::ZERO,
         }
+    }
+
+    async fn follow<'a, T>(
+        &self,
+        permit: &Permit,
+        plan: &Plan,
+        bounds: &Bounds,
+        input_tokens: u64,
+        step: Step<'a, T>,
+    ) -> Result<(T, Guard), Fault> {
+        let find = |candidate: &Candidate| self.entry(&candidate.route);
+        router::follow(&find, permit, plan, bounds, input_tokens, step).await
     }
 }
 
@@ -149,77 +169,101 @@ impl ProviderModels {
 impl Models for ProviderModels {
     fn plan(&self, wanted: &Wanted<'_>) -> Result<Plan, Fault> {
         let snapshot = self.live.load();
-        let found = snapshot
-            .by_name
-            .get(wanted.name)
-            .and_then(|place| snapshot.entries.get(*place));
-        let live = found.ok_or_else(|| snapshot.not_configured(wanted.name))?;
-        let tokens = Tokens {
-            input: wanted.input_tokens,
-            output: wanted.output_tokens.unwrap_or(0),
-            ..Tokens::default()
-        };
-        Ok(Plan {
-            name: wanted.name.to_owned(),
-            candidates: vec![Candidate {
-                route: route(live),
-                why: "the only one".to_owned(),
-                ceiling_nanousd: live.entry.price.and_then(|price| price.cost_nanousd(&tokens)),
-            }],
-            passed_over: Vec::new(),
-        })
+        if snapshot.names.find(wanted.name).is_none() {
+            return Err(snapshot.not_configured(wanted.name));
+        }
+        router::plan(&snapshot.entries, &snapshot.names, wanted, &self.random)
     }
 
     fn list(&self) -> Vec<ModelListing> {
         let snapshot = self.live.load();
-        let entry = |live: &Arc<Live>| ModelListing {
-            name: live.entry.name.clone(),
-            kind: NameKind::Entry,
-            route: route(live),
-            context_tokens: None,
-        };
-        snapshot.entries.iter().map(entry).collect()
+        snapshot.names.list(&snapshot.entries)
     }
 
     async fn complete(&self, permit: &Permit, plan: &Plan, call: ModelCall) -> Result<Completion, Fault> {
-        let live = self.first(permit, plan)?;
-        match live.entry.provider {
-            Provider::Offline => offline::complete(&call.request),
-            Provider::Anthropic | Provider::OpenAi | Provider::Ollama => {
-                Box::pin(exchange::complete(&live, call.request, &self.bounds(call.deadline))).await
+        let bounds = self.bounds(call.deadline, call.meter);
+        let request = Arc::new(call.request);
+        let input_tokens = estimate_request(&request);
+        let step = |live: Arc<Live>, bounds: Bounds| {
+            let request = request.clone();
+            async move {
+                match live.entry.provider {
+                    Provider::Offline => bounds.offline(&live, offline::complete(&request)),
+                    Provider::Anthropic | Provider::OpenAi | Provider::Ollama => {
+                        exchange::complete(&live, (*request).clone(), &bounds).await
+                    }
+                }
             }
-        }
+            .boxed()
+        };
+        let (done, _guard) = self.follow(permit, plan, &bounds, input_tokens, &step).await?;
+        bounds.meter.used(done.usage);
+        Ok(done)
     }
 
     async fn stream(&self, permit: &Permit, plan: &Plan, call: ModelCall) -> Result<ModelStream, Fault> {
-        let live = self.first(permit, plan)?;
-        match live.entry.provider {
-            Provider::Offline => offline::stream(&call.request),
-            Provider::Anthropic | Provider::OpenAi | Provider::Ollama => {
-                Box::pin(exchange::stream(live, call.request, &self.bounds(call.deadline))).await
+        let bounds = self.bounds(call.deadline, call.meter);
+        let request = Arc::new(call.request);
+        let step = |live: Arc<Live>, bounds: Bounds| {
+            let request = request.clone();
+            async move {
+                match live.entry.provider {
+                    Provider::Offline => bounds.offline(&live, offline::stream(&request)),
+                    Provider::Anthropic | Provider::OpenAi | Provider::Ollama => {
+                        exchange::stream(live, (*request).clone(), &bounds).await
+                    }
+                }
             }
-        }
+            .boxed()
+        };
+        let (stream, guard) = self.follow(permit, plan, &bounds, estimate_request(&request), &step).await?;
+        Ok(Box::pin(held(stream, guard)))
     }
 
     async fn embed(&self, permit: &Permit, plan: &Plan, call: EmbedCall) -> Result<Embeddings, Fault> {
-        let live = self.first(permit, plan)?;
-        let texts = call.texts;
-        if texts.len() > MAX_TEXTS {
-            let message = format!("{} texts are more than the {MAX_TEXTS} of one call", texts.len());
+        if call.texts.len() > MAX_TEXTS {
+            let message = format!("{} texts are more than the {MAX_TEXTS} of one call", call.texts.len());
             return Err(Fault::new(Code::ModelInvalidRequest, message).hint("split them into several calls"));
         }
-        match live.entry.provider {
-            Provider::Offline => Ok(offline::embed(&texts)),
-            Provider::Anthropic | Provider::OpenAi | Provider::Ollama => {
-                Box::pin(exchange::embed(&live, &texts, &self.bounds(call.deadline))).await
+        let bounds = self.bounds(call.deadline, call.meter);
+        let texts = Arc::new(call.texts);
+        let step = |live: Arc<Live>, bounds: Bounds| {
+            let texts = texts.clone();
+            async move {
+                match live.entry.provider {
+                    Provider::Offline => bounds.offline(&live, Ok(offline::embed(&texts))),
+                    Provider::Anthropic | Provider::OpenAi | Provider::Ollama => exchange::embed(&live, &texts, &bounds).await,
+                }
             }
-        }
+            .boxed()
+        };
+        let input_tokens = texts.iter().map(|text| estimate(text)).sum();
+        let (made, _guard) = self.follow(permit, plan, &bounds, input_tokens, &step).await?;
+        bounds.meter.used(made.usage);
+        Ok(made)
     }
 
-    async fn forward(&self, permit: &Permit, plan: &Plan, _call: WireCall) -> Result<WireAnswer, Fault> {
-        self.first(permit, plan)?;
-        Err(Fault::new(Code::ModelUntranslatable, "this call cannot be forwarded"))
+    async fn forward(&self, permit: &Permit, plan: &Plan, call: WireCall) -> Result<WireAnswer, Fault> {
+        let bounds = self.bounds(call.deadline, call.meter.clone());
+        let input_tokens = (call.request.body.len() as u64).div_ceil(4);
+        let call = Arc::new(call);
+        let step = |live: Arc<Live>, bounds: Bounds| {
+            let call = call.clone();
+            async move { forward::call(&live, &call, &bounds).await }.boxed()
+        };
+        let (mut answer, guard) = self.follow(permit, plan, &bounds, input_tokens, &step).await?;
+        if let WireBody::Stream(stream) = answer.body {
+            answer.body = WireBody::Stream(Box::pin(held(stream, guard)));
+        }
+        Ok(answer)
     }
+}
+
+/// The stream, with its place at the entry held until it ends or is dropped.
+fn held<S: Stream + Unpin + Send>(stream: S, guard: Guard) -> impl Stream<Item = S::Item> + Send {
+    stream.inspect(move |_| {
+        let _held = &guard;
+    })
 }
 
 impl fmt::Debug for ProviderModels {
@@ -229,7 +273,12 @@ impl fmt::Debug for ProviderModels {
 }
 
 impl Snapshot {
-    fn try_new(file: &ModelsFile, env: &dyn Fn(&str) -> Option<String>, clients: &Clients) -> Result<Self, ConfigErrors> {
+    fn try_new(
+        file: &ModelsFile,
+        env: &dyn Fn(&str) -> Option<String>,
+        clients: &Clients,
+        loads: &Loads,
+    ) -> Result<Self, ConfigErrors> {
         let mut entries = Vec::new();
         for entry in resolve(file, env)? {
             let client = clients.get(entry.timeouts.connect).map_err(|error| {
@@ -241,27 +290,24 @@ impl Snapshot {
             if entry.sends_key_in_clear() {
                 tracing::warn!(entry = %entry.name, "the key of a model crosses the network unencrypted: use https");
             }
-            entries.push(Arc::new(Live { entry, client }));
+            let keys = match &entry.key {
+                Key::Set(keys) => keys.len(),
+                Key::Needless | Key::Missing(_) => 0,
+            };
+            let load = loads.of(&entry, keys);
+            entries.push(Arc::new(Live { entry, client, load }));
         }
-        let mut by_name = HashMap::new();
-        // The first to take a name keeps it: entries before uses before models, each in
-        // the file's order.
-        let places = || entries.iter().map(|live| &live.entry).enumerate();
-        let names = places().map(|(place, entry)| (&entry.name, place));
-        let uses = places().flat_map(|(place, entry)| entry.uses.iter().map(move |name| (name, place)));
-        let models = places().map(|(place, entry)| (&entry.model, place));
-        for (name, place) in names.chain(uses).chain(models) {
-            by_name.entry(name.clone()).or_insert(place);
-        }
-        Ok(Snapshot { entries, by_name })
+        let names = Names::of(file, &entries);
+        Ok(Snapshot { entries, names })
     }
 
     fn not_configured(&self, use_name: &str) -> Fault {
-        let mut uses: Vec<&str> = Vec::new();
-        for live in &self.entries {
-            uses.push(&live.entry.name);
-            uses.extend(live.entry.uses.iter().map(String::as_str));
-        }
+        let listed = self.names.list(&self.entries);
+        let uses: Vec<&str> = listed
+            .iter()
+            .filter(|listing| listing.kind != NameKind::Model)
+            .map(|listing| listing.name.as_str())
+            .collect();
         let there = if uses.is_empty() {
             "it has no entry".to_owned()
         } else {
@@ -276,7 +322,7 @@ impl Snapshot {
     }
 }
 
-fn route(live: &Live) -> ModelRoute {
+pub(crate) fn route(live: &Live) -> ModelRoute {
     ModelRoute {
         entry: live.entry.name.clone(),
         provider: live.entry.provider.as_str().to_owned(),

@@ -138,7 +138,7 @@ fn words_of(message: &Message) -> String {
         .filter_map(|part| match part {
             Part::Text { text } => Some(text.as_str()),
             Part::ToolResult { content, .. } => Some(content.as_str()),
-            Part::Blob { .. } | Part::ToolCall(_) => None,
+            Part::Blob { .. } | Part::Link { .. } | Part::ToolCall(_) => None,
         })
         .collect();
     texts.join("\n\n")

@@ -1,5 +1,5 @@
 //! When an attempt is repeated, and after how long. Refuses to wait past the deadline of
-//! the call, or longer than a minute because a provider says so.
+//! the call, or longer than the router's patience because a provider says so.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -8,34 +8,34 @@ use claw_core::backoff::FullJitter;
 use claw_core::errors::Fault;
 use http::HeaderMap;
 
-use crate::config::Entry;
+use crate::exchange::{Bounds, Live};
 use crate::fault::{Failure, Retry};
 
 /// As the official clients of both providers: half a second, doubled up to eight.
 const BASE: Duration = Duration::from_millis(500);
 const CAP: Duration = Duration::from_secs(8);
 
-/// A longer `Retry-After` is handed to the caller at once.
-const MAX_ASKED: Duration = Duration::from_secs(60);
+/// The most keys of one entry that one call tries.
+const MAX_KEYS: u32 = 16;
 
 /// Random numbers from 0 to 1.
 pub(crate) type Random = Arc<dyn Fn() -> f64 + Send + Sync>;
 
 /// The attempts of one call.
 pub(crate) struct Attempts<'a> {
-    entry: &'a Entry,
+    live: &'a Live,
     deadline: Instant,
-    random: &'a Random,
+    bounds: &'a Bounds,
     made: u32,
 }
 
 impl<'a> Attempts<'a> {
     /// Attempts that end at this deadline.
-    pub(crate) fn new(entry: &'a Entry, deadline: Instant, random: &'a Random) -> Self {
+    pub(crate) fn new(live: &'a Live, deadline: Instant, bounds: &'a Bounds) -> Self {
         Attempts {
-            entry,
+            live,
             deadline,
-            random,
+            bounds,
             made: 1,
         }
     }
@@ -50,14 +50,16 @@ impl<'a> Attempts<'a> {
     /// # Errors
     /// The failure itself, where there is to be no other attempt.
     pub(crate) async fn pause(&mut self, failure: Failure) -> Result<(), Fault> {
-        let Retry::After(asked) = failure.retry else {
-            return Err(failure.fault);
+        let wait = match failure.retry {
+            Retry::Never => None,
+            Retry::Now => (self.made < MAX_KEYS).then_some(Duration::ZERO),
+            Retry::After(asked) => self.wait(asked),
         };
-        let Some(wait) = self.wait(asked) else {
+        let Some(wait) = wait else {
             return Err(failure.fault);
         };
         tracing::warn!(
-            entry = %self.entry.name,
+            entry = %self.live.entry.name,
             code = %failure.fault.code,
             attempt = self.made,
             wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
@@ -69,18 +71,20 @@ impl<'a> Attempts<'a> {
     }
 
     fn wait(&self, asked: Option<Duration>) -> Option<Duration> {
-        if self.made >= self.entry.max_attempts || asked.is_some_and(|asked| asked > MAX_ASKED) {
+        let too_long = asked.is_some_and(|asked| asked > self.bounds.patience);
+        if self.made >= self.live.entry.max_attempts || too_long {
             return None;
         }
         let jitter = FullJitter::try_new(BASE, CAP).ok()?;
-        let unit = (self.random)();
+        let unit = (self.bounds.random)();
         // What the provider asks for is the least; the jitter on top spreads those who
         // were told the same.
         let wait = match asked {
             Some(asked) => asked + jitter.wait(1, unit),
             None => jitter.wait(self.made, unit),
         };
-        (Instant::now() + wait < self.deadline).then_some(wait)
+        let in_time = Instant::now() + wait < self.deadline;
+        (in_time && self.live.load.may_retry()).then_some(wait)
     }
 }
 

@@ -112,6 +112,8 @@ pub(crate) struct Seen {
     pub(crate) path: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Value,
+    /// The same, byte by byte.
+    pub(crate) raw: String,
     /// The client's end of the connection.
     pub(crate) peer: SocketAddr,
 }
@@ -192,6 +194,7 @@ async fn answer(State(script): State<Script>, ConnectInfo(peer): ConnectInfo<Soc
         path: parts.uri.to_string(),
         headers: parts.headers,
         body,
+        raw: String::from_utf8_lossy(&bytes).into_owned(),
         peer,
     });
     let Some(reply) = script.replies.lock().unwrap().pop_front() else {

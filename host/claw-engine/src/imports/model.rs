@@ -156,6 +156,7 @@ fn request(messages: Vec<model::Message>, options: model::Options) -> std::resul
         response_schema,
         tools: tools.collect::<std::result::Result<_, Fault>>()?,
         extra: extra.collect::<std::result::Result<_, Fault>>()?,
+        ..CompletionRequest::default()
     })
 }
 

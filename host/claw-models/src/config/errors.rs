@@ -30,13 +30,17 @@ pub enum Problem {
         /// The provider.
         provider: &'static str,
     },
-    /// A use must lead to one entry.
-    #[error("the use `{name}` is claimed by `models.{other}` already")]
+    /// An entry names a use once.
+    #[error("the use `{name}` is there twice")]
     DuplicateUse {
         /// The use.
         name: String,
-        /// The entry that has it.
-        other: String,
+    },
+    /// A name that leads nowhere.
+    #[error("`{name}` is no entry, use or alias of this file")]
+    Unknown {
+        /// The name.
+        name: String,
     },
     /// An entry's name goes before a use of the same name.
     #[error("`{name}` is the name of another entry, which is what it would lead to")]

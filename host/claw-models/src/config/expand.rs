@@ -29,6 +29,11 @@ pub(crate) fn expand(text: &str, env: &dyn Fn(&str) -> Option<String>) -> Result
     Ok(expanded)
 }
 
+/// A variable's name, or that of a secret of the home's own store: `secret:name`.
 fn is_variable(name: &str) -> bool {
+    if let Some(name) = name.strip_prefix("secret:") {
+        let good = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
+        return (1..=64).contains(&name.len()) && name.bytes().all(good);
+    }
     name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') && name.bytes().next().is_some_and(|b| !b.is_ascii_digit())
 }

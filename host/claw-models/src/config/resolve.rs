@@ -6,12 +6,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use claw_core::cost::Price;
+use claw_core::routing::Window;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::Url;
 
 use super::errors::{ConfigError, ConfigErrors, Problem};
 use super::expand::{Unexpanded, expand};
-use super::{ModelEntry, ModelsFile, Provider, TimeoutKeys};
+use super::{Limits, ModelEntry, ModelsFile, Provider, TimeoutKeys};
 use crate::prices;
 use crate::secret::Secret;
 
@@ -37,8 +38,8 @@ pub(crate) struct Timeouts {
 pub(crate) enum Key {
     /// It works without.
     Needless,
-    /// This one.
-    Set(Secret),
+    /// These, used in turn; there is at least one.
+    Set(Vec<Secret>),
     /// It needs one and has none; the text says what to set.
     Missing(String),
 }
@@ -62,6 +63,14 @@ pub(crate) struct Entry {
     pub(crate) max_attempts: u32,
     pub(crate) max_tokens: Option<u32>,
     pub(crate) price: Option<prices::KnownPrice>,
+    /// The header that carries the key, where that is not the usual one.
+    pub(crate) key_header: Option<HeaderName>,
+    pub(crate) query: Vec<(String, String)>,
+    pub(crate) weight: Option<u32>,
+    pub(crate) windows: Vec<Window>,
+    pub(crate) limits: Limits,
+    pub(crate) context_tokens: Option<u64>,
+    pub(crate) fallbacks: Vec<String>,
 }
 
 impl Entry {
@@ -89,6 +98,7 @@ pub(crate) fn resolve(file: &ModelsFile, env: Env<'_>) -> Result<Vec<Entry>, Con
         entries.push(reading.entry());
     }
     check_uses(file, &mut errors);
+    check_groups(file, &mut errors);
     if errors.is_empty() {
         Ok(entries)
     } else {
@@ -97,29 +107,60 @@ pub(crate) fn resolve(file: &ModelsFile, env: Env<'_>) -> Result<Vec<Entry>, Con
 }
 
 fn check_uses(file: &ModelsFile, errors: &mut Vec<ConfigError>) {
-    let mut claimed: Vec<(&str, &str)> = Vec::new();
     for (entry, written) in &file.models {
         for (place, name) in written.use_for.iter().enumerate() {
-            let path = format!("models.{entry}.use_for[{place}]");
-            let elsewhere = claimed.iter().find(|(use_name, _)| use_name == name);
-            if !is_name(name) {
-                errors.push(ConfigError {
-                    path,
-                    problem: Problem::BadName,
-                });
-            } else if let Some((_, other)) = elsewhere {
-                let problem = Problem::DuplicateUse {
-                    name: name.clone(),
-                    other: (*other).to_owned(),
-                };
-                errors.push(ConfigError { path, problem });
+            let problem = if !is_name(name) {
+                Problem::BadName
+            } else if written.use_for.iter().take(place).any(|before| before == name) {
+                Problem::DuplicateUse { name: name.clone() }
             } else if file.models.iter().any(|(other, _)| other == name && other != entry) {
-                errors.push(ConfigError {
-                    path,
-                    problem: Problem::UseIsEntry { name: name.clone() },
-                });
+                Problem::UseIsEntry { name: name.clone() }
             } else {
-                claimed.push((name, entry));
+                continue;
+            };
+            errors.push(ConfigError {
+                path: format!("models.{entry}.use_for[{place}]"),
+                problem,
+            });
+        }
+        for (place, name) in written.fallbacks.iter().enumerate() {
+            if !file.models.iter().any(|(other, _)| other == name) {
+                errors.push(ConfigError {
+                    path: format!("models.{entry}.fallbacks[{place}]"),
+                    problem: Problem::Unknown { name: name.clone() },
+                });
+            }
+        }
+    }
+}
+
+/// Aliases and uses lead to something, and take no name that leads elsewhere.
+fn check_groups(file: &ModelsFile, errors: &mut Vec<ConfigError>) {
+    let is_entry = |name: &str| file.models.iter().any(|(entry, _)| entry == name);
+    let is_use = |name: &str| {
+        file.models
+            .iter()
+            .any(|(_, written)| written.use_for.iter().any(|used| used == name))
+    };
+    let is_group = |name: &str| file.aliases.contains_key(name) || file.uses.contains_key(name);
+    for (key, groups) in [("aliases", &file.aliases), ("uses", &file.uses)] {
+        for (name, group) in groups {
+            let mut wrong = |problem| {
+                let path = format!("{key}.{}", name.escape_debug());
+                errors.push(ConfigError { path, problem });
+            };
+            if !is_name(name) {
+                wrong(Problem::BadName);
+            } else if is_entry(name) || (key == "aliases" && (is_use(name) || file.uses.contains_key(name))) {
+                wrong(Problem::UseIsEntry { name: name.clone() });
+            }
+            if group.candidates().is_empty() {
+                wrong(Problem::Other("needs at least one candidate"));
+            }
+            for member in group.candidates() {
+                if member == name || !(is_entry(member) || is_use(member) || is_group(member)) {
+                    wrong(Problem::Unknown { name: member.clone() });
+                }
             }
         }
     }
@@ -146,8 +187,8 @@ impl Reading<'_> {
         let official = self.written.base_url.is_none();
         let key = self.key(official);
         let (headers, mut secrets) = self.headers();
-        if let Key::Set(secret) = &key {
-            secrets.insert(0, secret.clone());
+        if let Key::Set(keys) = &key {
+            secrets.splice(0..0, keys.iter().cloned());
         }
         let local = self
             .written
@@ -166,6 +207,13 @@ impl Reading<'_> {
             max_attempts: self.in_range("max_attempts", self.written.max_attempts.map(u64::from), 3, 10) as u32,
             max_tokens: self.max_tokens(),
             price: self.price(&model, local),
+            key_header: self.key_header(),
+            query: self.query(),
+            weight: self.written.weight,
+            windows: self.written.windows.clone(),
+            limits: self.limits(),
+            context_tokens: self.context_tokens(),
+            fallbacks: self.written.fallbacks.clone(),
             base_url,
             model,
         }
@@ -244,6 +292,12 @@ impl Reading<'_> {
 
     fn key(&mut self, official: bool) -> Key {
         let (written, file) = (self.written.api_key.as_ref(), self.written.api_key_file.as_deref());
+        if !self.written.api_keys.is_empty() {
+            if written.is_some() || file.is_some() {
+                self.wrong("api_keys", Problem::TwoKeys);
+            }
+            return self.several_keys();
+        }
         if self.written.provider == Provider::Offline {
             for (key, is_there) in [("api_key", written.is_some()), ("api_key_file", file.is_some())] {
                 if is_there {
@@ -261,18 +315,84 @@ impl Reading<'_> {
             (None, Some(path)) => self.key_from_file(path),
             (None, None) => self.key_from_environment(official),
         };
-        if let Key::Set(secret) = &found
-            && !secret.expose().bytes().all(|b| (0x21..0x7f).contains(&b))
-        {
-            self.wrong(if file.is_some() { "api_key_file" } else { "api_key" }, Problem::BadKey);
-        }
+        self.check_key(&found, if file.is_some() { "api_key_file" } else { "api_key" });
         found
+    }
+
+    fn check_key(&mut self, found: &Key, key: &str) {
+        let sendable = |secret: &Secret| secret.expose().bytes().all(|b| (0x21..0x7f).contains(&b));
+        if let Key::Set(keys) = found
+            && !keys.iter().all(sendable)
+        {
+            self.wrong(key, Problem::BadKey);
+        }
+    }
+
+    fn several_keys(&mut self) -> Key {
+        let mut keys = Vec::new();
+        let mut missing = None;
+        for secret in self.written.api_keys.clone() {
+            match self.key_from_text(secret.expose()) {
+                Key::Set(found) => keys.extend(found),
+                Key::Missing(what) => missing = Some(what),
+                Key::Needless => self.wrong("api_keys", Problem::BadKey),
+            }
+        }
+        match missing {
+            Some(what) if keys.is_empty() => Key::Missing(what),
+            _ => {
+                let found = Key::Set(keys);
+                self.check_key(&found, "api_keys");
+                found
+            }
+        }
+    }
+
+    fn key_header(&mut self) -> Option<HeaderName> {
+        let name = self.written.api_key_header.as_deref()?;
+        match HeaderName::try_from(name) {
+            Ok(name) if !RESERVED.contains(&name.as_str()) || name == "authorization" || name == "x-api-key" => Some(name),
+            _ => {
+                self.wrong("api_key_header", Problem::BadHeader("not a header that can carry a key"));
+                None
+            }
+        }
+    }
+
+    fn query(&mut self) -> Vec<(String, String)> {
+        let written = self.written.query.clone();
+        let filled = written.into_iter().filter_map(|(name, value)| {
+            let value = self.filled(&format!("query.{}", name.escape_debug()), &value)?;
+            Some((name, value))
+        });
+        filled.collect()
+    }
+
+    fn limits(&mut self) -> Limits {
+        let limits = self.written.limits;
+        for (key, value) in [
+            ("limits.rpm", limits.rpm),
+            ("limits.tpm", limits.tpm),
+            ("limits.concurrency", limits.concurrency.map(u64::from)),
+        ] {
+            if value == Some(0) {
+                self.wrong(key, Problem::OutOfRange { min: 1, max: u64::MAX });
+            }
+        }
+        limits
+    }
+
+    fn context_tokens(&mut self) -> Option<u64> {
+        if self.written.context_tokens == Some(0) {
+            self.wrong("context_tokens", Problem::OutOfRange { min: 1, max: u64::MAX });
+        }
+        self.written.context_tokens
     }
 
     fn key_from_text(&mut self, text: &str) -> Key {
         match expand(text, self.env) {
             Ok(key) if key.is_empty() => Key::Needless,
-            Ok(key) => Key::Set(Secret::new(key)),
+            Ok(key) => Key::Set(vec![Secret::new(key)]),
             Err(Unexpanded::Unset(name)) => Key::Missing(format!("set the environment variable `{name}`")),
             Err(Unexpanded::Malformed) => {
                 self.wrong("api_key", Problem::BadVariable);
@@ -290,7 +410,7 @@ impl Reading<'_> {
             return Key::Needless;
         }
         match read_key(Path::new(&path)) {
-            Ok(key) => Key::Set(Secret::new(key)),
+            Ok(key) => Key::Set(vec![Secret::new(key)]),
             Err(why) => Key::Missing(format!("put the key into `{path}`, which {why}")),
         }
     }
@@ -303,7 +423,7 @@ impl Reading<'_> {
             Provider::Ollama | Provider::Offline => return Key::Needless,
         };
         match (self.env)(variable).filter(|key| !key.is_empty()) {
-            Some(key) => Key::Set(Secret::new(key)),
+            Some(key) => Key::Set(vec![Secret::new(key)]),
             None if needed => Key::Missing(format!("set `{variable}`, or `models.{}.api_key` in models.yaml", self.name)),
             None => Key::Needless,
         }

@@ -80,7 +80,7 @@ price: {input_usd_per_mtok: 1, output_usd_per_mtok: 2.5, cached_input_usd_per_mt
 headers: {x-team: '${TEAM}', anthropic-version: 2023-06-01}"))[0];
     assert_eq!(entry.model, "red-model");
     assert_eq!(entry.base_url.as_ref().unwrap().as_str(), "http://models.red.example:8000/v1");
-    assert!(matches!(&entry.key, Key::Set(key) if key.expose() == "prefix-sk-oai-from-env"));
+    assert!(matches!(&entry.key, Key::Set(keys) if keys[0].expose() == "prefix-sk-oai-from-env"));
     assert!(entry.local && !entry.official);
     let millis = [
         entry.timeouts.connect,
@@ -97,7 +97,7 @@ headers: {x-team: '${TEAM}', anthropic-version: 2023-06-01}"))[0];
 #[test]
 fn keys_come_from_where_the_entry_says() {
     let key = |yaml: &str| match &resolved(yaml)[0].key {
-        Key::Set(key) => key.expose().to_owned(),
+        Key::Set(keys) => keys[0].expose().to_owned(),
         Key::Missing(what) => format!("missing: {what}"),
         Key::Needless => "needless".to_owned(),
     };
@@ -136,7 +136,7 @@ fn a_key_file_is_read_and_its_absence_is_told_when_it_is_needed() {
     let key = |yaml: &str| resolved(yaml).remove(0).key;
     assert!(matches!(key(&yaml), Key::Missing(what) if what.contains("cannot be read")));
     std::fs::write(&path, "  sk-from-file\n").unwrap();
-    assert!(matches!(key(&yaml), Key::Set(key) if key.expose() == "sk-from-file"));
+    assert!(matches!(key(&yaml), Key::Set(keys) if keys[0].expose() == "sk-from-file"));
     std::fs::write(&path, " \n").unwrap();
     assert!(matches!(key(&yaml), Key::Missing(what) if what.contains("is empty")));
     std::fs::write(&path, [0xff, 0xfe]).unwrap();
@@ -291,7 +291,7 @@ fn what_is_wrong_is_told_with_its_key() {
         ),
         (
             "provider: offline\nuse_for: [a, a]",
-            "`models.e.use_for[1]`: the use `a` is claimed by `models.e` already",
+            "`models.e.use_for[1]`: the use `a` is there twice",
         ),
     ];
     for (lines, expected) in table {
@@ -300,14 +300,10 @@ fn what_is_wrong_is_told_with_its_key() {
 }
 
 #[test]
-fn a_use_leads_to_one_entry() {
+fn names_lead_to_one_thing_each() {
     let two = |first: &str, second: &str| {
         format!("models:\n  a: {{provider: offline, use_for: [{first}]}}\n  b: {{provider: offline, use_for: [{second}]}}\n")
     };
-    assert_eq!(
-        problems(&two("x", "y, x")),
-        "`models.b.use_for[1]`: the use `x` is claimed by `models.a` already"
-    );
     assert_eq!(
         problems(&two("b", "y")),
         "`models.a.use_for[0]`: `b` is the name of another entry, which is what it would lead to"
@@ -374,4 +370,63 @@ fn keys_and_header_values_are_never_shown() {
         ProviderModels::new(&good, &env).unwrap()
     );
     assert!(!shown.contains("literal-secret"), "{shown}");
+}
+
+#[test]
+fn what_is_said_about_routing_is_checked() {
+    let table = [
+        ("weight: -1", "models.yaml"),
+        ("windows: [{hours: '9-17'}]", "models.yaml"),
+        ("limits: {rpm: 0}", "models.e.limits.rpm"),
+        ("limits: {rps: 1}", "models.yaml"),
+        ("context_tokens: 0", "models.e.context_tokens"),
+        ("fallbacks: [nobody]", "models.e.fallbacks[0]"),
+        ("query: {v: '${NOT_SET}'}", "models.e.query.v"),
+        ("api_key_header: 'a b'", "models.e.api_key_header"),
+        ("api_key_header: host", "models.e.api_key_header"),
+        ("api_keys: [a, b]\napi_key: c", "models.e.api_keys"),
+        ("api_keys: ['a b']", "models.e.api_keys"),
+        ("api_key: '${secret:a b}'", "models.e.api_key"),
+    ];
+    for (lines, path) in table {
+        let told = problems(&one(&format!("provider: openai\nmodel: m\n{lines}")));
+        assert!(told.starts_with(&format!("`{path}`")), "{lines}: {told}");
+    }
+    let groups = |more: &str| problems(&format!("models: {{a: {{provider: offline, use_for: [x]}}}}\n{more}"));
+    for (more, path) in [
+        ("aliases: {a: x}", "aliases.a"),
+        ("aliases: {x: a}", "aliases.x"),
+        ("aliases: {fast: nobody}", "aliases.fast"),
+        ("aliases: {fast: fast}", "aliases.fast"),
+        ("aliases: {fast: []}", "aliases.fast"),
+        ("aliases: {'': a}", "aliases."),
+        ("uses: {y: {candidates: [a], prefer: luck}}", "models.yaml"),
+        ("uses: {y: {candidates: [b]}}", "uses.y"),
+    ] {
+        let told = groups(more);
+        assert!(told.starts_with(&format!("`{path}`")), "{more}: {told}");
+    }
+}
+
+#[test]
+fn the_first_form_of_the_file_means_what_it_did() {
+    let file = "models:\n  general:\n    provider: anthropic\n    model: claude-sonnet-4-20250514\n    \
+                use_for: [summarization, drafting, general_queries]\n\n  sensitive:\n    provider: ollama\n    \
+                model: llama4:8b\n    use_for: [customer_data, financial_records, internal_docs]\n";
+    let entries = resolve(&ModelsFile::from_yaml(file).unwrap(), &env).unwrap();
+    assert_eq!((entries.len(), entries[1].local, entries[1].uses.len()), (2, true, 3));
+    assert_eq!(
+        (entries[0].weight, entries[0].limits, entries[0].fallbacks.len()),
+        (None, Limits::default(), 0)
+    );
+}
+
+#[test]
+fn several_keys_are_all_secrets() {
+    let entry = resolved(&one(
+        "provider: openai\nmodel: m\napi_keys: ['${ANTHROPIC_API_KEY}', second-key-0123]",
+    ))
+    .swap_remove(0);
+    assert!(matches!(&entry.key, Key::Set(keys) if keys.len() == 2));
+    assert_eq!(entry.secrets.len(), 2);
 }

@@ -4,15 +4,16 @@
 mod answer;
 
 use claw_core::errors::Fault;
-use claw_core::model::{CompletionRequest, Message, Part, Role};
+use claw_core::model::{CompletionRequest, Message, Part, Role, ToolChoice};
 use serde_json::{Map, Value, json};
 
 use super::invalid;
-use super::parts::{check_messages, fraction, no_blob, object, texts};
+use super::parts::{check_messages, fraction, no_blob, no_word, object, texts};
 use crate::config::Entry;
 use crate::schema::Shape;
 
 pub(super) use answer::{Stream, answer};
+pub(crate) use answer::{finish, read_usage};
 
 /// The API wants a bound. This one every model of theirs takes.
 const DEFAULT_MAX_TOKENS: u32 = 4096;
@@ -39,6 +40,18 @@ pub(super) fn body(entry: &Entry, request: &CompletionRequest, shape: Option<&Sh
     }
     if !request.stop.is_empty() {
         body.insert("stop_sequences".to_owned(), json!(request.stop));
+    }
+    if let Some(top_p) = request.top_p {
+        body.insert("top_p".to_owned(), fraction("top_p", top_p)?);
+    }
+    if let Some(user) = &request.user {
+        body.insert("metadata".to_owned(), json!({ "user_id": user }));
+    }
+    if request.json_object && shape.is_none() {
+        return Err(no_word("anthropic", "response_format"));
+    }
+    if let Some(effort) = &request.reasoning_effort {
+        body.insert("output_config".to_owned(), json!({ "effort": effort_word(effort)? }));
     }
     let tool = |name: &str, description: &str, schema: &Value| json!({ "name": name, "description": description, "input_schema": schema });
     let mut tools: Vec<Value> = request
@@ -67,7 +80,35 @@ pub(super) fn body(entry: &Entry, request: &CompletionRequest, shape: Option<&Sh
     if !tools.is_empty() {
         body.insert("tools".to_owned(), Value::Array(tools));
     }
+    if shape.is_none() {
+        choose(request, &mut body);
+    }
     Ok(body)
+}
+
+/// Anthropic's own words for how hard to think.
+fn effort_word(effort: &str) -> Result<&'static str, Fault> {
+    match effort {
+        "minimal" | "low" => Ok("low"),
+        "medium" => Ok("medium"),
+        "high" => Ok("high"),
+        _ => Err(no_word("anthropic", "reasoning_effort")),
+    }
+}
+
+fn choose(request: &CompletionRequest, body: &mut Map<String, Value>) {
+    let mut choice = match &request.tool_choice {
+        Some(ToolChoice::Auto) => json!({ "type": "auto" }),
+        Some(ToolChoice::None) => json!({ "type": "none" }),
+        Some(ToolChoice::Required) => json!({ "type": "any" }),
+        Some(ToolChoice::Named(name)) => json!({ "type": "tool", "name": name }),
+        None if request.parallel_tool_calls == Some(false) && !request.tools.is_empty() => json!({ "type": "auto" }),
+        None => return,
+    };
+    if let (Some(false), Some(choice)) = (request.parallel_tool_calls, choice.as_object_mut()) {
+        choice.insert("disable_parallel_tool_use".to_owned(), json!(true));
+    }
+    body.insert("tool_choice".to_owned(), choice);
 }
 
 /// Instructions, and the turns. What one speaker says in a row is one turn; results of
@@ -122,6 +163,7 @@ fn block(part: &Part) -> Result<Option<Value>, Fault> {
             };
             json!({ "type": kind, "source": { "type": "base64", "media_type": mime, "data": data } })
         }
+        Part::Link { url } => json!({ "type": "image", "source": { "type": "url", "url": url } }),
         Part::ToolCall(call) => {
             json!({ "type": "tool_use", "id": call.id, "name": call.name, "input": object(&call.arguments)? })
         }

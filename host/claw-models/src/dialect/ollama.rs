@@ -2,12 +2,12 @@
 //! does not say `done`.
 
 use claw_core::errors::Fault;
-use claw_core::model::{CompletionRequest, Finish, Message, Part, Role};
+use claw_core::model::{CompletionRequest, Finish, Message, Part, Role, ToolChoice};
 use serde_json::{Map, Value, json};
 
 use super::fold::{Broken, Fold, Folding};
 use super::openai::tools;
-use super::parts::{check_messages, fraction, no_blob, object, role_name, texts};
+use super::parts::{check_messages, fraction, no_blob, no_word, object, role_name, texts};
 use super::{Vectors, invalid};
 use crate::answer::{Answer, Counts};
 use crate::config::Entry;
@@ -27,7 +27,24 @@ pub(super) fn body(entry: &Entry, request: &CompletionRequest, shape: Option<&Sh
     if let Some(shape) = shape {
         body.insert("format".to_owned(), shape.sent.clone());
     }
+    match &request.tool_choice {
+        None | Some(ToolChoice::Auto) => {}
+        Some(ToolChoice::None) => drop(body.remove("tools")),
+        Some(ToolChoice::Required | ToolChoice::Named(_)) => return Err(no_word("ollama", "tool_choice")),
+    }
+    if request.parallel_tool_calls == Some(false) && !request.tools.is_empty() {
+        return Err(no_word("ollama", "parallel_tool_calls"));
+    }
+    if request.json_object && shape.is_none() {
+        body.insert("format".to_owned(), json!("json"));
+    }
+    if let Some(effort) = &request.reasoning_effort {
+        body.insert("think".to_owned(), json!(effort));
+    }
     let mut options = Map::new();
+    if let Some(top_p) = request.top_p {
+        options.insert("top_p".to_owned(), fraction("top_p", top_p)?);
+    }
     if let Some(max_tokens) = request.max_tokens.or(entry.max_tokens) {
         options.insert("num_predict".to_owned(), json!(max_tokens));
     }
@@ -116,6 +133,7 @@ fn spoken(message: &Message) -> Result<Option<Value>, Fault> {
         match part {
             Part::Blob { mime, data } if mime.starts_with("image/") => images.push(json!(data)),
             Part::Blob { mime, .. } => return Err(no_blob("ollama", mime)),
+            Part::Link { .. } => return Err(no_word("ollama", "image_url.url")),
             Part::ToolCall(call) => {
                 let function = json!({ "name": call.name, "arguments": object(&call.arguments)? });
                 calls.push(json!({ "id": call.id, "function": function }));

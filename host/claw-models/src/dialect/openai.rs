@@ -4,7 +4,7 @@
 mod answer;
 
 use claw_core::errors::Fault;
-use claw_core::model::{CompletionRequest, Message, Part, Role};
+use claw_core::model::{CompletionRequest, Message, Part, Role, ToolChoice};
 use serde_json::{Map, Value, json};
 
 use super::parts::{check_messages, fraction, no_blob, role_name, texts};
@@ -12,6 +12,7 @@ use crate::config::Entry;
 use crate::schema::{Shape, is_strict};
 
 pub(super) use answer::{Stream, answer, vectors};
+pub(crate) use answer::{finish, read_usage};
 
 pub(super) fn body(
     entry: &Entry,
@@ -38,8 +39,31 @@ pub(super) fn body(
     if !request.stop.is_empty() {
         body.insert("stop".to_owned(), json!(request.stop));
     }
+    if let Some(top_p) = request.top_p {
+        body.insert("top_p".to_owned(), fraction("top_p", top_p)?);
+    }
     if !request.tools.is_empty() {
         body.insert("tools".to_owned(), tools(request));
+    }
+    if let Some(choice) = &request.tool_choice {
+        let choice = match choice {
+            ToolChoice::Auto => json!("auto"),
+            ToolChoice::None => json!("none"),
+            ToolChoice::Required => json!("required"),
+            ToolChoice::Named(name) => json!({ "type": "function", "function": { "name": name } }),
+        };
+        body.insert("tool_choice".to_owned(), choice);
+    }
+    if let Some(parallel) = request.parallel_tool_calls {
+        body.insert("parallel_tool_calls".to_owned(), json!(parallel));
+    }
+    for (key, text) in [("reasoning_effort", &request.reasoning_effort), ("user", &request.user)] {
+        if let Some(text) = text {
+            body.insert(key.to_owned(), json!(text));
+        }
+    }
+    if request.json_object && shape.is_none() {
+        body.insert("response_format".to_owned(), json!({ "type": "json_object" }));
     }
     if let Some(shape) = shape {
         // Strict mode refuses schemas with open objects; without it they are a wish, and
@@ -122,7 +146,10 @@ fn assistant(message: &Message) -> Option<Value> {
 /// Text alone stays a string, which every server takes.
 fn spoken(message: &Message) -> Result<Option<Value>, Fault> {
     let role = role_name(message.role);
-    let has_blob = message.parts.iter().any(|part| matches!(part, Part::Blob { .. }));
+    let has_blob = message
+        .parts
+        .iter()
+        .any(|part| matches!(part, Part::Blob { .. } | Part::Link { .. }));
     if !has_blob {
         let text: String = texts(message).collect();
         return Ok((!text.is_empty()).then(|| json!({ "role": role, "content": text })));
@@ -133,6 +160,7 @@ fn spoken(message: &Message) -> Result<Option<Value>, Fault> {
             Part::Text { text } if text.is_empty() => {}
             Part::Text { text } => content.push(json!({ "type": "text", "text": text })),
             Part::Blob { mime, data } => content.push(blob(mime, data)?),
+            Part::Link { url } => content.push(json!({ "type": "image_url", "image_url": { "url": url } })),
             Part::ToolCall(_) | Part::ToolResult { .. } => {}
         }
     }

@@ -1,7 +1,7 @@
 //! What the dialects share about messages. Refuses parts in the mouth of a speaker who
 //! cannot say them.
 
-use claw_core::errors::Fault;
+use claw_core::errors::{Code, Fault};
 use claw_core::model::{CompletionRequest, Message, Part, Role};
 use serde_json::{Number, Value};
 
@@ -31,7 +31,7 @@ pub(super) fn check_messages(request: &CompletionRequest) -> Result<(), Fault> {
 fn may_say(role: Role, part: &Part) -> bool {
     match part {
         Part::Text { .. } => role != Role::Tool,
-        Part::Blob { .. } => role == Role::User,
+        Part::Blob { .. } | Part::Link { .. } => role == Role::User,
         Part::ToolCall(_) => role == Role::Assistant,
         Part::ToolResult { .. } => matches!(role, Role::Tool | Role::User),
     }
@@ -49,7 +49,7 @@ pub(super) fn role_name(role: Role) -> &'static str {
 fn part_name(part: &Part) -> &'static str {
     match part {
         Part::Text { .. } => "text",
-        Part::Blob { .. } => "an image or a document",
+        Part::Blob { .. } | Part::Link { .. } => "an image or a document",
         Part::ToolCall(_) => "a tool call",
         Part::ToolResult { .. } => "a tool's result",
     }
@@ -61,6 +61,16 @@ pub(super) fn no_blob(provider: &str, mime: &str) -> Fault {
     invalid(format!(
         "a blob of the type `{mime}` cannot be sent to the provider `{provider}`"
     ))
+}
+
+/// The refusal of what this provider has no word for; `param` is its name in our own.
+pub(super) fn no_word(provider: &str, param: &str) -> Fault {
+    Fault::new(
+        Code::ModelUntranslatable,
+        format!("the provider `{provider}` has no counterpart of `{param}`"),
+    )
+    .hint("leave it out, or let an entry of another provider serve this call")
+    .details(serde_json::json!({ "param": param }))
 }
 
 /// A tool call's arguments, for dialects that want them as an object.

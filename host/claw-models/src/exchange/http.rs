@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
+use claw_core::errors::{Code, Fault};
 use http::header;
 use reqwest::{Response, Url};
 use serde_json::Value;
@@ -10,7 +11,7 @@ use tokio::time::timeout_at;
 
 use super::{Live, MAX_BODY, parse};
 use crate::dialect::Outgoing;
-use crate::fault::{Failure, Said, bad_answer, from_status, not_reached, too_slow};
+use crate::fault::{Failure, Retry, Said, bad_answer, from_status, not_reached, too_slow};
 use crate::retry::retry_after;
 use crate::text::clean;
 
@@ -19,35 +20,36 @@ const MAX_ERROR_BODY: usize = 64 * 1024;
 const ERROR_BODY_TIME: Duration = Duration::from_secs(5);
 
 /// A request that can be sent more than once.
-pub(super) struct Ready {
+pub(crate) struct Ready {
     url: Url,
     headers: http::HeaderMap,
     body: Bytes,
 }
 
 impl Ready {
-    pub(super) fn new(outgoing: Outgoing) -> Self {
+    pub(crate) fn new(outgoing: Outgoing) -> Self {
         let body = Bytes::from(outgoing.body.to_string());
-        Ready {
-            url: outgoing.url,
-            headers: outgoing.headers,
-            body,
-        }
+        Ready::raw(outgoing.url, outgoing.headers, body)
+    }
+
+    /// With a body that is sent as it is.
+    pub(crate) fn raw(url: Url, headers: http::HeaderMap, body: Bytes) -> Self {
+        Ready { url, headers, body }
     }
 }
 
 /// Until when something is waited for, and the key of the timeout if it is not the call's
 /// own deadline.
 #[derive(Clone, Copy)]
-pub(super) struct Limit {
-    pub(super) at: Instant,
-    pub(super) waited: Duration,
-    pub(super) key: Option<&'static str>,
+pub(crate) struct Limit {
+    pub(crate) at: Instant,
+    pub(crate) waited: Duration,
+    pub(crate) key: Option<&'static str>,
 }
 
 impl Limit {
     /// This timeout, counted from now, or the deadline if that is earlier.
-    pub(super) fn within(deadline: Instant, timeout: Duration, key: &'static str) -> Self {
+    pub(crate) fn within(deadline: Instant, timeout: Duration, key: &'static str) -> Self {
         let at = Instant::now() + timeout;
         if at < deadline {
             Limit {
@@ -61,7 +63,7 @@ impl Limit {
     }
 
     /// The deadline of the call.
-    pub(super) fn of(deadline: Instant) -> Self {
+    pub(crate) fn of(deadline: Instant) -> Self {
         Limit {
             at: deadline,
             waited: Duration::ZERO,
@@ -75,18 +77,24 @@ impl Limit {
 }
 
 /// Sends it, and reads the whole answer as JSON.
-pub(super) async fn whole(live: &Live, ready: &Ready, deadline: Instant) -> Result<Value, Failure> {
+pub(crate) async fn whole(live: &Live, ready: &Ready, deadline: Instant) -> Result<Value, Failure> {
     let response = send(live, ready, "application/json", Limit::of(deadline)).await?;
     let bytes = read_whole(live, response, deadline).await?;
     parse(&live.entry, &bytes)
 }
 
 /// Sends it, and waits for a status that means success.
-pub(super) async fn send(live: &Live, ready: &Ready, accept: &'static str, limit: Limit) -> Result<Response, Failure> {
+pub(crate) async fn send(live: &Live, ready: &Ready, accept: &'static str, limit: Limit) -> Result<Response, Failure> {
+    let key = live.key();
+    let mut headers = ready.headers.clone();
+    if let Some((_, secret)) = key {
+        let (name, value) = crate::dialect::key_header(&live.entry, secret)?;
+        headers.insert(name, value);
+    }
     let request = live
         .client
         .post(ready.url.clone())
-        .headers(ready.headers.clone())
+        .headers(headers)
         .header(header::CONTENT_TYPE, "application/json")
         .header(header::ACCEPT, accept)
         .body(ready.body.clone());
@@ -96,6 +104,9 @@ pub(super) async fn send(live: &Live, ready: &Ready, accept: &'static str, limit
         Ok(Ok(response)) => response,
     };
     if response.status().is_success() {
+        if let Some((place, _)) = key {
+            live.load.key_told(place, Instant::now(), None);
+        }
         return Ok(response);
     }
     let status = response.status().as_u16();
@@ -105,13 +116,31 @@ pub(super) async fn send(live: &Live, ready: &Ready, accept: &'static str, limit
     let said = Said::read(&read_some(response, limit.at).await);
     let mut failure = from_status(&live.entry, status, &said, after);
     if stays {
-        failure.retry = crate::fault::Retry::Never;
+        failure.retry = Retry::Never;
+    }
+    if let Some((place, _)) = key
+        && let Some(cold) = cold(&failure.fault, after)
+    {
+        live.load.key_told(place, Instant::now(), Some(cold));
+        if live.load.has_other_key(place, Instant::now()) {
+            failure.retry = Retry::Now;
+        }
     }
     Err(failure)
 }
 
+/// How long a key is left alone after this: one that is refused longer than one that is only
+/// limited.
+fn cold(fault: &Fault, asked: Option<Duration>) -> Option<Duration> {
+    match fault.code {
+        Code::ModelAuth => Some(Duration::from_secs(300)),
+        Code::ModelRateLimited => Some(asked.unwrap_or(Duration::from_secs(10))),
+        _ => None,
+    }
+}
+
 /// The next piece of a body; `None` is its end.
-pub(super) async fn chunk(live: &Live, response: &mut Response, limit: Limit) -> Result<Option<Bytes>, Chunk> {
+pub(crate) async fn chunk(live: &Live, response: &mut Response, limit: Limit) -> Result<Option<Bytes>, Chunk> {
     match timeout_at(limit.at.into(), response.chunk()).await {
         Err(_) => Err(Chunk::Late(limit.failure(live))),
         Ok(Err(_)) => Err(Chunk::Broken),
@@ -120,13 +149,13 @@ pub(super) async fn chunk(live: &Live, response: &mut Response, limit: Limit) ->
 }
 
 /// Why there is no next piece.
-pub(super) enum Chunk {
+pub(crate) enum Chunk {
     Late(Failure),
     Broken,
 }
 
 /// A body that is one JSON value.
-pub(super) async fn read_whole(live: &Live, mut response: Response, deadline: Instant) -> Result<Vec<u8>, Failure> {
+pub(crate) async fn read_whole(live: &Live, mut response: Response, deadline: Instant) -> Result<Vec<u8>, Failure> {
     let too_long = || bad_answer(&live.entry, &format!("is longer than {MAX_BODY} bytes"));
     if response.content_length().is_some_and(|length| length > MAX_BODY as u64) {
         return Err(too_long());

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use claw_core::meter::Meter;
 use claw_core::model::{ModelEvent, ModelStream};
 use http::header;
 use reqwest::Response;
@@ -86,23 +87,36 @@ fn is_json(response: &Response) -> bool {
 
 impl Begun {
     /// The stream as the caller gets it.
-    pub(super) fn hand_on(self, estimated_input: u64, attempts: u32) -> ModelStream {
+    pub(super) fn hand_on(self, estimated_input: u64, attempts: u32, meter: Arc<Meter>) -> ModelStream {
         let (reading, first) = match self {
-            Begun::Whole(live, answer) => return replay(answer.completion(&live.entry, estimated_input, attempts)),
+            Begun::Whole(live, answer) => {
+                let done = answer.completion(&live.entry, estimated_input, attempts);
+                meter.used(done.usage);
+                return replay(done);
+            }
             Begun::Pieces(reading, first) => (reading, first),
         };
-        let state = Some((reading, first));
+        let state = Some((reading, first, meter));
         Box::pin(futures::stream::unfold(state, move |state| async move {
-            let (mut reading, first) = state?;
+            let (mut reading, first, meter) = state?;
             let next = match first {
                 Some(event) => Ok(Some(event)),
-                None => reading.next().await,
+                None => {
+                    let started = Instant::now();
+                    let next = reading.next().await;
+                    meter.waited(started.elapsed());
+                    next
+                }
             };
             Some(match next {
-                Ok(Some(event)) => (Ok(event), Some((reading, None))),
+                Ok(Some(event)) => {
+                    meter.used(reading.folding.answer.so_far(&reading.live.entry, estimated_input));
+                    (Ok(event), Some((reading, None, meter)))
+                }
                 Ok(None) => {
                     let answer = std::mem::take(&mut reading.folding.answer);
                     let done = answer.completion(&reading.live.entry, estimated_input, attempts);
+                    meter.used(done.usage);
                     (Ok(ModelEvent::Done(Box::new(done))), None)
                 }
                 Err(failure) => (Err(failure.fault), None),

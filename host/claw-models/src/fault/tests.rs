@@ -47,6 +47,7 @@ fn every_status_has_one_meaning() {
     for (status, message, code, again) in table {
         let said = Said {
             message: message.to_owned(),
+            fields: Vec::new(),
             kind: None,
         };
         let failure = from_status(&entry("anthropic"), status, &said, None);
@@ -142,6 +143,7 @@ fn the_words_of_every_shape_are_found() {
 fn a_fault_repeats_neither_key_nor_much() {
     let said = Said {
         message: format!("key {KEY}\u{1b}[2J{}", "x".repeat(10_000)),
+        fields: Vec::new(),
         kind: None,
     };
     let fault = from_status(&entry("openai"), 401, &said, None).fault;
@@ -163,6 +165,7 @@ fn retry_after_is_kept_for_the_caller() {
     assert_eq!(fault(400).retry_after_ms, None);
     let quota = Said {
         message: String::new(),
+        fields: Vec::new(),
         kind: Some("insufficient_quota".to_owned()),
     };
     assert_eq!(

@@ -41,7 +41,7 @@ fn names_that_lead_nowhere_are_answered_with_those_that_do() {
     assert_eq!(fault.code, Code::ModelNotConfigured);
     assert_eq!(
         fault.message,
-        "no entry of models.yaml serves `sumarization`; it serves `a`, `x`, `y`, `b`, `z`"
+        "no entry of models.yaml serves `sumarization`; it serves `a`, `b`, `x`, `y`, `z`"
     );
     assert_eq!(
         fault.hint.unwrap(),
@@ -123,6 +123,8 @@ async fn a_call_under_way_ends_with_the_entry_it_began_with() {
     let bounds = Bounds {
         deadline: soon(),
         random: swap,
+        meter: Arc::default(),
+        patience: Duration::from_secs(60),
     };
     let done = exchange::complete(&live, ask("hi"), &bounds).await.unwrap();
     assert_eq!((done.message.joined_text().as_str(), done.attempts), ("late", 2));

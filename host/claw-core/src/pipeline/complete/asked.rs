@@ -41,6 +41,7 @@ impl Texts for CompletionRequest {
                     see(&call.arguments);
                 }
                 Part::ToolResult { content, .. } => see(content),
+                Part::Link { url } => see(url),
                 Part::Blob { .. } => {}
             }
         }
@@ -49,7 +50,7 @@ impl Texts for CompletionRequest {
             see(&tool.description);
             strings(&tool.schema, see);
         }
-        self.stop.iter().for_each(|text| see(text));
+        self.stop.iter().chain(&self.user).for_each(|text| see(text));
         self.response_schema.iter().for_each(|schema| strings(schema, see));
         self.extra.values().for_each(|value| strings(value, see));
     }

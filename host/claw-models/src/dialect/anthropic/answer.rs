@@ -158,7 +158,7 @@ fn text_at(value: &Value, key: &str) -> Option<String> {
 
 /// `input_tokens` leaves cached tokens out; ours includes them. Later reports replace
 /// earlier ones, number by number.
-fn read_usage(counts: &mut Counts, usage: Option<&Value>) {
+pub(crate) fn read_usage(counts: &mut Counts, usage: Option<&Value>) {
     let Some(usage) = usage else { return };
     let number = |key: &str| usage.get(key).and_then(Value::as_u64);
     let before = counts
@@ -171,7 +171,8 @@ fn read_usage(counts: &mut Counts, usage: Option<&Value>) {
     counts.output = number("output_tokens").or(counts.output);
 }
 
-fn finish(reason: Option<&Value>) -> Option<Finish> {
+/// Why it ended.
+pub(crate) fn finish(reason: Option<&Value>) -> Option<Finish> {
     Some(match reason?.as_str()? {
         "end_turn" | "stop_sequence" => Finish::Stop,
         "max_tokens" | "model_context_window_exceeded" => Finish::Length,

@@ -223,7 +223,7 @@ fn text_at(value: &Value, key: &str) -> Option<String> {
 
 /// `prompt_tokens` include cached ones, as ours do. Reasoning is part of
 /// `completion_tokens`, unless the total says that it was counted apart.
-fn read_usage(counts: &mut Counts, body: &Value) {
+pub(crate) fn read_usage(counts: &mut Counts, body: &Value) {
     let usage = body.get("usage").filter(|usage| usage.is_object());
     let Some(usage) = usage.or_else(|| body.get("x_groq")?.get("usage").filter(|usage| usage.is_object())) else {
         return;
@@ -246,7 +246,8 @@ fn read_usage(counts: &mut Counts, body: &Value) {
     };
 }
 
-fn finish(choice: &Value) -> Option<Finish> {
+/// Why it ended.
+pub(crate) fn finish(choice: &Value) -> Option<Finish> {
     Some(match choice.get("finish_reason")?.as_str()? {
         "stop" => Finish::Stop,
         "length" => Finish::Length,

@@ -1,0 +1,49 @@
+//! A call of an official SDK, sent to one entry: byte by byte where the provider speaks the
+//! caller's dialect, translated where it does not. Hands nothing on before an answer has
+//! begun, and takes no torn stream for a whole one.
+
+mod same;
+mod sniff;
+mod splice;
+mod split;
+mod translated;
+
+use std::sync::Arc;
+
+use claw_core::errors::Fault;
+use claw_core::wire::{Api, WireAnswer, WireCall};
+
+use crate::config::Provider;
+use crate::exchange::{Bounds, Live};
+use crate::models::route;
+
+/// One call, with the attempts that the entry is given.
+///
+/// # Errors
+/// A `model.*` code; those of a stream that has begun are its last item.
+pub(crate) async fn call(live: &Arc<Live>, call: &WireCall, bounds: &Bounds) -> Result<WireAnswer, Fault> {
+    let (headers, body) = if speaks(live.entry.provider, call.request.api) {
+        Box::pin(same::call(live, &call.request, bounds)).await?
+    } else {
+        (Vec::new(), Box::pin(translated::call(live, &call.request, bounds)).await?)
+    };
+    Ok(WireAnswer {
+        route: route(live),
+        headers,
+        body,
+    })
+}
+
+/// Whether a provider takes this body as it is.
+pub(crate) fn speaks(provider: Provider, api: Api) -> bool {
+    match (provider, api) {
+        (Provider::OpenAi, Api::ChatCompletions | Api::Responses | Api::Embeddings)
+        | (Provider::Anthropic, Api::Messages | Api::CountTokens) => true,
+        (Provider::OpenAi, Api::Messages | Api::CountTokens)
+        | (Provider::Anthropic, Api::ChatCompletions | Api::Responses | Api::Embeddings)
+        | (Provider::Ollama | Provider::Offline, _) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests;
