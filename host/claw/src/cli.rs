@@ -230,7 +230,7 @@ pub enum ConfigCommand {
     },
     /// Show what is in force, defaults included and keys left out
     Show {
-        /// One part: `models`, `policies`, `channels`, `capabilities`, `grants`
+        /// One part: `models`, `policies`, `channels`, `capabilities`, `grants`, `context`
         part: Option<String>,
         /// Print JSON
         #[arg(long)]

@@ -18,12 +18,13 @@ use claw_core::ports::{AuditLog, Unlimited};
 use claw_engine::{Catalog, Compiler, Engine, EngineSettings, Loader, WatchSettings, Watcher};
 use claw_exec::ExecCapabilities;
 use claw_gateway::CallMetrics;
-use claw_models::ProviderModels;
-use claw_store::{HomeKey, IdempotencyStore, Journal, JournalOptions};
+use claw_models::{ContextProviders, ProviderModels};
+use claw_store::{HomeKey, IdempotencyStore, Journal, JournalOptions, Sessions};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::config::{self, Config, Mistakes};
+use crate::contexts::HomeContexts;
 use crate::exit::Failed;
 use crate::home::Home;
 
@@ -79,6 +80,8 @@ pub struct Host {
     pub loader: Loader,
     /// What model calls took, used and cost.
     pub calls: CallMetrics,
+    /// What model calls can be given beside their own words.
+    pub contexts: Arc<HomeContexts>,
     live: Arc<LiveConfig>,
     journal: Journal,
     home: Home,
@@ -92,6 +95,7 @@ pub struct LiveConfig {
     home: Home,
     policy: Arc<ArcSwap<Policy>>,
     models: Arc<ProviderModels>,
+    context: Arc<ContextProviders>,
     capabilities: Arc<ExecCapabilities>,
     catalog: Arc<Catalog>,
     /// What the files looked like before they were first read.
@@ -124,6 +128,7 @@ impl Host {
 
     fn open_on(home: &Home, settings: HostSettings, journal: &Path, mirror: Option<PathBuf>) -> Result<Host> {
         let idempotency = journal.with_extension("idempotency.db");
+        let sessions = journal.with_extension("sessions.db");
         let first_seen = signatures(home);
         let config = config::load(home).map_err(Failed::from)?;
         let key = HomeKey::load_or_create(&home.state().join("home.key"))?;
@@ -149,6 +154,11 @@ impl Host {
         let catalog = Arc::new(Catalog::new(Arc::new(config.grants.clone())));
         let models = Arc::new(ProviderModels::new(&config.models, &config::environment_variable)?);
         let capabilities = Arc::new(ExecCapabilities::new(&config.capabilities, &claw_exec::environment())?);
+        let context = Arc::new(ContextProviders::new(&config.context, &config::environment_variable)?);
+        let contexts = Arc::new(HomeContexts {
+            providers: context.clone(),
+            sessions: Sessions::open(&sessions, &key)?,
+        });
         let policy = Arc::new(ArcSwap::from_pointee(Policy::try_new(&config.policies)?));
 
         let calls = CallMetrics::new();
@@ -173,6 +183,7 @@ impl Host {
             home: home.clone(),
             policy,
             models,
+            context,
             capabilities: capabilities.clone(),
             catalog: catalog.clone(),
             first_seen,
@@ -185,6 +196,7 @@ impl Host {
             capabilities,
             loader,
             calls,
+            contexts,
             live: Arc::new(live),
             journal,
             home: home.clone(),
@@ -289,6 +301,9 @@ impl LiveConfig {
         self.capabilities
             .replace(&config.capabilities, &claw_exec::environment())
             .map_err(|errors| mistake("capabilities.yaml", errors.to_string()))?;
+        self.context
+            .replace(&config.context, &config::environment_variable)
+            .map_err(|errors| mistake("context.yaml", errors.to_string()))?;
         self.models
             .replace(&config.models, &config::environment_variable)
             .map_err(|errors| mistake("models.yaml", errors.to_string()))?;

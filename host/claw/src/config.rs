@@ -11,7 +11,7 @@ use std::path::Path;
 use claw_core::grants::GrantBook;
 use claw_core::policy::{PoliciesFile, Policy};
 use claw_exec::{CapabilitiesFile, ExecCapabilities};
-use claw_models::{ModelsFile, ProviderModels};
+use claw_models::{ContextFile, ContextProviders, ModelsFile, ProviderModels};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -33,17 +33,20 @@ pub struct Config {
     pub capabilities: CapabilitiesFile,
     /// `grants.yaml`
     pub grants: GrantBook,
+    /// `context.yaml`
+    pub context: ContextFile,
     /// The files that are missing, or say nothing.
     pub silent: BTreeSet<&'static str>,
 }
 
 /// The files, by the names that commands use.
-pub const FILES: [(&str, &str); 5] = [
+pub const FILES: [(&str, &str); 6] = [
     ("models", "models.yaml"),
     ("policies", "policies.yaml"),
     ("channels", "channels.yaml"),
     ("capabilities", "capabilities.yaml"),
     ("grants", "grants.yaml"),
+    ("context", "context.yaml"),
 ];
 
 /// What says that a file means nothing on purpose.
@@ -53,6 +56,7 @@ fn nothing(file: &str) -> &'static str {
         "policies.yaml" => "policies: []",
         "channels.yaml" => "channels: []",
         "capabilities.yaml" => "commands: {}",
+        "context.yaml" => "context: {}",
         _ => "grants: {}",
     }
 }
@@ -114,6 +118,7 @@ pub fn load(home: &Home) -> Result<Config, Mistakes> {
         channels: reading.file("channels.yaml"),
         capabilities: reading.file("capabilities.yaml"),
         grants: reading.file("grants.yaml"),
+        context: reading.file("context.yaml"),
         silent: reading.silent,
     };
     config.check(home, &mut mistakes);
@@ -164,6 +169,9 @@ impl Config {
                 "policies.yaml",
                 format!("{error}\nhint: say `enforce: false`, or take the rule out"),
             );
+        }
+        if let Err(errors) = ContextProviders::new(&self.context, &environment_variable) {
+            add("context.yaml", errors.to_string());
         }
         if let Err(errors) = ExecCapabilities::new(&self.capabilities, &claw_exec::environment()) {
             add("capabilities.yaml", errors.to_string());

@@ -6,6 +6,7 @@ pub mod client;
 pub mod commands;
 pub mod compose;
 pub mod config;
+pub mod contexts;
 pub mod exit;
 pub mod home;
 pub mod output;

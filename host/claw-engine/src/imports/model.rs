@@ -200,7 +200,8 @@ fn tool_call(call: ToolCall) -> model::ToolCall {
 
 fn completion(done: Completion, id: InvocationId) -> model::Completion {
     let parts = done.message.parts.into_iter().map(|part| match part {
-        Part::Text { text } => model::Part::Text(text),
+        // No model answers with an address of an image; one that did would be read as its text.
+        Part::Text { text } | Part::Link { url: text } => model::Part::Text(text),
         Part::Blob { mime, data } => model::Part::Blob(types::Blob {
             mime,
             data: STANDARD.decode(data).unwrap_or_default(),

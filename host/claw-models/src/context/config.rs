@@ -98,6 +98,30 @@ impl ContextFile {
     }
 }
 
+impl ContextFile {
+    /// The entries as they are shown: without headers, whose values may be secrets.
+    pub fn describe(&self) -> Value {
+        let entry = |(name, entry): (&String, &ContextEntry)| {
+            let (kind, place) = match (&entry.file, &entry.http, &entry.skill, &entry.capability) {
+                (Some(path), ..) => ("file", path.display().to_string()),
+                (None, Some(url), ..) => ("http", url.clone()),
+                (None, None, Some(skill), _) => ("skill", skill.clone()),
+                (None, None, None, capability) => ("capability", capability.clone().unwrap_or_default()),
+            };
+            let shown = serde_json::json!({
+                kind: place,
+                "priority": entry.priority,
+                "max_tokens": entry.max_tokens,
+                "timeout_ms": entry.timeout_ms.unwrap_or(TIMEOUT_MS),
+                "required": entry.required.unwrap_or(true),
+            });
+            (name.clone(), shown)
+        };
+        let entries: serde_json::Map<String, Value> = self.context.iter().map(entry).collect();
+        serde_json::json!({ "context": entries, "session": self.session })
+    }
+}
+
 /// An entry that can be used.
 #[derive(Debug)]
 pub(super) struct Entry {

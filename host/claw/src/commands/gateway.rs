@@ -99,6 +99,7 @@ async fn serve(arguments: &RunArgs, environment: &Environment) -> Result<Exit> {
         identity: std::sync::Arc::new(identity),
         operations: std::sync::Arc::new(Operations::of(&host)),
         calls: host.calls.clone(),
+        contexts: host.contexts.clone(),
         settings: Settings {
             allowed_hosts: arguments.allow_host.clone(),
             allowed_origins: arguments.allow_origin.clone(),

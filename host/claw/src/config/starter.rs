@@ -9,11 +9,12 @@ use claw_exec::{CapabilitiesFile, CommandEntry, Preset};
 use crate::exit::{Exit, Failed};
 use crate::home::Home;
 
-const FILES: [(&str, &str); 4] = [
+const FILES: [(&str, &str); 5] = [
     ("models.yaml", include_str!("../../starter/models.yaml")),
     ("policies.yaml", include_str!("../../starter/policies.yaml")),
     ("channels.yaml", include_str!("../../starter/channels.yaml")),
     ("grants.yaml", include_str!("../../starter/grants.yaml")),
+    ("context.yaml", include_str!("../../starter/context.yaml")),
 ];
 
 const CAPABILITIES: &str = "\

@@ -326,7 +326,7 @@ fn events(completion: Completion) -> Vec<ModelEvent> {
         match part {
             Part::Text { text } => events.extend(text.split_inclusive(' ').map(|word| ModelEvent::TextDelta(word.to_owned()))),
             Part::ToolCall(call) => events.push(ModelEvent::ToolCall(call.clone())),
-            Part::Blob { .. } | Part::ToolResult { .. } => {}
+            Part::Blob { .. } | Part::Link { .. } | Part::ToolResult { .. } => {}
         }
     }
     events.push(ModelEvent::Done(Box::new(completion)));
