@@ -15,6 +15,8 @@ mod architecture;
 mod cli;
 mod doors;
 mod examples;
+mod faults;
 mod hostile;
 mod hot_drop;
 mod killed;
+mod sdks;
