@@ -112,6 +112,14 @@ impl Price {
     }
 }
 
+/// An amount in US dollars, exact, with at least two places: `$0.000042`.
+pub fn dollars(nanousd: u64) -> String {
+    let (whole, nanos) = (nanousd / 1_000_000_000, nanousd % 1_000_000_000);
+    let places = format!("{nanos:09}");
+    let places = places.trim_end_matches('0');
+    format!("${whole}.{places:0<2}")
+}
+
 fn per_token(key: &'static str, value: f64) -> Result<u64, BadPrice> {
     if !(0.0..=MAX_USD_PER_MTOK).contains(&value) {
         return Err(BadPrice { key, value });

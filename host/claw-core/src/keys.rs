@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::budget::Limit;
 use crate::capability::Target;
 use crate::errors::{Code, Fault};
 
@@ -19,6 +20,12 @@ pub struct KeyScope {
     /// The skills and capabilities that it may invoke, as patterns of the same kind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skills: Option<Vec<String>>,
+    /// How many requests a minute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rpm: Option<u32>,
+    /// What it may spend.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Limit>,
 }
 
 impl KeyScope {
@@ -136,6 +143,7 @@ mod tests {
                 id: "key_a".into(),
                 uses: uses.map(owned),
                 skills: skills.map(owned),
+                ..KeyScope::default()
             }
         };
         let check = |key: &KeyScope, use_name: Option<bool>, skill: Option<bool>| {
