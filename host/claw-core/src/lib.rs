@@ -4,6 +4,7 @@
 
 pub mod audit;
 pub mod backoff;
+pub mod budget;
 pub mod capability;
 pub mod context;
 pub mod cost;
