@@ -6,6 +6,7 @@
 //! them: nothing, where the length of an answer is bounded by the request or the entry.
 
 mod limit;
+mod window;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,9 +17,8 @@ use serde_json::json;
 
 use crate::cost::dollars;
 use crate::errors::{Code, Fault};
-use crate::keys::{KeyScope, matches};
+use crate::keys::{KeyScope, RateTable, matches};
 use crate::ports::{Budgets, Reservation, Spender};
-use crate::routing::PerMinute;
 
 pub use limit::{BadLimit, Limit, Period};
 
@@ -124,14 +124,15 @@ pub struct Standing {
     pub spent_nanousd: u64,
     /// Set aside for calls that run.
     pub reserved_nanousd: u64,
-    /// When the next window begins, in Unix seconds; absent where there is none.
-    pub resets_at: Option<i64>,
+    /// When the next window begins, in Unix seconds.
+    pub resets_at: i64,
 }
 
 /// The ledger. Clones share it.
 #[derive(Clone)]
 pub struct Ledger {
     inner: Arc<Mutex<Inner>>,
+    rates: Arc<RateTable>,
     clock: Arc<dyn Fn() -> i64 + Send + Sync>,
 }
 
@@ -141,7 +142,6 @@ struct Inner {
     /// Spent, by who and by day since 1970.
     spent: HashMap<Who, BTreeMap<i64, u64>>,
     reserved: HashMap<Who, u64>,
-    rates: HashMap<String, PerMinute>,
 }
 
 impl Ledger {
@@ -149,6 +149,7 @@ impl Ledger {
     pub fn new(clock: Arc<dyn Fn() -> i64 + Send + Sync>) -> Self {
         Ledger {
             inner: Arc::default(),
+            rates: Arc::default(),
             clock,
         }
     }
@@ -188,7 +189,7 @@ impl Ledger {
 impl Inner {
     fn spend(&mut self, who: Who, unix_seconds: i64, cost: u64) {
         let days = self.spent.entry(who).or_default();
-        let today = days.entry(limit::day(unix_seconds)).or_default();
+        let today = days.entry(window::day(unix_seconds)).or_default();
         *today = today.saturating_add(cost);
     }
 
@@ -213,23 +214,7 @@ impl Inner {
 
 impl Budgets for Ledger {
     fn admit(&self, key: &KeyScope) -> Result<(), Fault> {
-        let Some(rpm) = key.rpm else { return Ok(()) };
-        let now = Instant::now();
-        let mut inner = self.lock();
-        let rate = inner
-            .rates
-            .entry(key.id.clone())
-            .or_insert_with(|| PerMinute::new(u64::from(rpm)));
-        if rate.limit() != u64::from(rpm) {
-            *rate = PerMinute::new(u64::from(rpm));
-        }
-        if let Some(wait) = rate.wait(now, 1) {
-            let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
-            let message = format!("the key `{}` has made its {rpm} requests of this minute", key.id);
-            return Err(Fault::new(Code::KeyRateLimited, message).retry_after_ms(millis));
-        }
-        rate.take(now, 1);
-        Ok(())
+        self.rates.admit(key, Instant::now())
     }
 
     fn reserve(&self, spender: &Spender<'_>, ceiling_nanousd: Option<u64>) -> Result<Box<dyn Reservation>, Fault> {
@@ -322,20 +307,14 @@ fn used_up(standing: &Standing, ceiling: u64, now: i64) -> Fault {
         "resets_at": standing.resets_at,
     });
     let fault = Fault::new(Code::BudgetExceeded, message).details(details);
-    match standing.resets_at {
-        Some(at) => {
-            let wait = u64::try_from(at.saturating_sub(now))
-                .unwrap_or(0)
-                .saturating_mul(1_000)
-                .max(1);
-            let hint = format!(
-                "it begins anew at {} UTC; `claw usage --budgets` shows all of them",
-                limit::shown(at)
-            );
-            fault.retry_after_ms(wait).hint(hint)
-        }
-        None => fault.hint("raise it in budgets.yaml, or the key's own"),
-    }
+    let wait = u64::try_from(standing.resets_at.saturating_sub(now))
+        .unwrap_or(0)
+        .saturating_mul(1_000)
+        .max(1);
+    let anew = window::shown(standing.resets_at);
+    fault.retry_after_ms(wait).hint(format!(
+        "it begins anew at {anew} UTC; `claw usage --budgets` shows all of them"
+    ))
 }
 
 fn unknown(budget: &BudgetEntry) -> Fault {

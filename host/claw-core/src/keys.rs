@@ -1,5 +1,7 @@
-//! What a service's key allows. Decides only whether a name is within it; who holds a key, and
-//! how much it may spend, is known elsewhere.
+//! What a service's key allows. Decides only whether a name is within it, and how often it may
+//! come; who holds a key, and what it has spent, is known elsewhere.
+
+mod rate;
 
 use serde::{Deserialize, Serialize};
 
@@ -7,12 +9,28 @@ use crate::budget::Limit;
 use crate::capability::Target;
 use crate::errors::{Code, Fault};
 
+pub use rate::{Bucket, RateTable};
+
+/// The highest rate of a key, in requests a minute. Whoever wants more wants none.
+pub const MOST_RPM: u32 = 1_000_000;
+/// The longest name of a service.
+const LONGEST_SERVICE: usize = 64;
+/// The most patterns of one kind.
+const MOST_PATTERNS: usize = 64;
+/// The longest pattern.
+const LONGEST_PATTERN: usize = 128;
+/// Names that audit entries hold for somebody else.
+const RESERVED: [&str; 5] = ["operator", "local", "gateway", "system", "anonymous"];
+
 /// The scope of one key. A key that names uses or skills allows these and nothing else; one
 /// that names neither allows every call.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyScope {
     /// The key's public id, such as `key_9k2…`. Never the key.
     pub id: String,
+    /// The service that holds it, which is the caller's name in audit entries.
+    #[serde(default)]
+    pub service: String,
     /// The model uses, entries and models that it may name, as patterns where `*` stands for
     /// any text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -20,15 +38,32 @@ pub struct KeyScope {
     /// The skills and capabilities that it may invoke, as patterns of the same kind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skills: Option<Vec<String>>,
-    /// How many requests a minute.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rpm: Option<u32>,
-    /// What it may spend.
+    /// What its calls may cost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<Limit>,
+    /// How many requests it may make a minute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rpm: Option<u32>,
+    /// When it ends, in microseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at_us: Option<i64>,
 }
 
 impl KeyScope {
+    /// Whether all that is in it can be meant: names that can be names, and a rate that is one.
+    ///
+    /// # Errors
+    /// [`Code::InvalidInput`], naming what is wrong.
+    pub fn validate(&self) -> Result<(), Fault> {
+        check_service(&self.service)?;
+        check_patterns("--uses", self.uses.as_deref())?;
+        check_patterns("--skills", self.skills.as_deref())?;
+        if self.rpm.is_some_and(|rpm| !(1..=MOST_RPM).contains(&rpm)) {
+            return Err(invalid(format!("a rate is 1 to {MOST_RPM} requests a minute")).hint("leave `--rpm` out for none"));
+        }
+        Ok(())
+    }
+
     /// May name this use, entry or model in a call of its own.
     ///
     /// # Errors
@@ -90,6 +125,40 @@ impl KeyScope {
     }
 }
 
+fn check_service(name: &str) -> Result<(), Fault> {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_' | b'.');
+    if !(1..=LONGEST_SERVICE).contains(&name.len()) || !name.bytes().all(allowed) {
+        return Err(invalid(format!(
+            "a service's name is 1 to {LONGEST_SERVICE} of a-z, 0-9, `-`, `_` and `.`"
+        )));
+    }
+    if RESERVED.contains(&name) {
+        return Err(invalid(format!("`{name}` stands for somebody else in audit entries")).hint("name the service otherwise"));
+    }
+    Ok(())
+}
+
+fn check_patterns(flag: &str, patterns: Option<&[String]>) -> Result<(), Fault> {
+    let patterns = patterns.unwrap_or_default();
+    let is_pattern = |text: &String| {
+        (1..=LONGEST_PATTERN).contains(&text.len()) && !text.chars().any(|c| c.is_control() || c.is_whitespace() || c == ',')
+    };
+    if patterns.len() > MOST_PATTERNS {
+        return Err(invalid(format!("`{flag}` takes at most {MOST_PATTERNS} patterns")));
+    }
+    if !patterns.iter().all(is_pattern) {
+        return Err(invalid(format!(
+            "a pattern of `{flag}` has 1 to {LONGEST_PATTERN} bytes and no blanks"
+        ))
+        .hint(format!("write `{flag} 'pr-*,log-triage'`")));
+    }
+    Ok(())
+}
+
+fn invalid(message: String) -> Fault {
+    Fault::new(Code::InvalidInput, message)
+}
+
 /// Whether a name fits a pattern in which `*` stands for any text, also none.
 pub fn matches(pattern: &str, name: &str) -> bool {
     let mut pieces = pattern.split('*');
@@ -113,55 +182,4 @@ pub fn matches(pattern: &str, name: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_star_stands_for_any_text() {
-        let check = |pattern: &str, name: &str, expected: bool| {
-            assert_eq!(matches(pattern, name), expected, "{pattern} {name}");
-        };
-        check("pr-*", "pr-review-prep", true);
-        check("pr-*", "pr-", true);
-        check("pr-*", "log-pr-", false);
-        check("*", "", true);
-        check("a*b*c", "a-b-c", true);
-        check("a*b*c", "acb", false);
-        check("*ab", "aab", true);
-        check("a*a", "a", false);
-        check("exact", "exact", true);
-        check("exact", "exactly", false);
-        check("", "", true);
-        check("", "x", false);
-    }
-
-    #[test]
-    fn a_key_that_names_one_kind_allows_nothing_of_the_other() {
-        let key = |uses: Option<&[&str]>, skills: Option<&[&str]>| {
-            let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-            KeyScope {
-                id: "key_a".into(),
-                uses: uses.map(owned),
-                skills: skills.map(owned),
-                ..KeyScope::default()
-            }
-        };
-        let check = |key: &KeyScope, use_name: Option<bool>, skill: Option<bool>| {
-            if let Some(expected) = use_name {
-                assert_eq!(key.check_use("summarization").is_ok(), expected, "{key:?}");
-            }
-            if let Some(expected) = skill {
-                let target = "skill:pr-review-prep@1.0.0".parse::<Target>();
-                assert_eq!(
-                    target.is_ok_and(|target| key.check_target(&target).is_ok()),
-                    expected,
-                    "{key:?}"
-                );
-            }
-        };
-        check(&key(None, None), Some(true), Some(true));
-        check(&key(Some(&["summ*"]), None), Some(true), Some(false));
-        check(&key(None, Some(&["pr-*"])), Some(false), Some(true));
-        check(&key(Some(&[]), Some(&["log-*"])), Some(false), Some(false));
-    }
-}
+mod tests;

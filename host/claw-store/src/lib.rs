@@ -1,5 +1,6 @@
 //! State on this machine's disk: the audit journal, its readers and its mirror, the answers
-//! kept by idempotency key, and the home's key. Decides nothing about calls.
+//! kept by idempotency key, the keys of services, the secrets of providers, and the home's key.
+//! Decides nothing about calls.
 
 mod error;
 mod idempotency;
@@ -7,6 +8,7 @@ mod journal;
 mod key;
 mod private_file;
 mod reader;
+mod service_keys;
 mod sessions;
 pub mod time;
 
@@ -21,4 +23,5 @@ pub use reader::{
     AnchorState, Bad, BodyView, Content, Entry, EntryStatus, Filter, Followed, Head, Page, PolicyView, Reader, Stats, Totals,
     Tree, Verified,
 };
+pub use service_keys::{KeyError, KeyRecord, KeyState, KeyStore, Made, ServiceKeys, ServiceSecret};
 pub use sessions::{SessionLimits, Sessions};

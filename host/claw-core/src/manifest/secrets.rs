@@ -29,6 +29,8 @@ const PREFIXES: &[&str] = &[
     "SG.",
     "dop_v1_",
     "AGE-SECRET-KEY-",
+    "claw_sk_",
+    "claw_op_",
 ];
 const NAMES: &[&str] = &[
     "apikey",
