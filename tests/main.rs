@@ -19,4 +19,5 @@ mod faults;
 mod hostile;
 mod hot_drop;
 mod killed;
+mod policy;
 mod sdks;

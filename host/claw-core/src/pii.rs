@@ -1,9 +1,19 @@
 //! Personal data and secrets in text, by class. Vocabulary only where policy needs it; found
 //! spans are reported by class and place, never by value.
 
+mod checks;
+mod detect;
+mod mask;
+mod rules;
+mod walk;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+pub use detect::{BadPattern, CustomPattern, Detector, PiiSettings};
+pub use mask::{Restorer, Vault, redact};
+pub use walk::{map_texts, texts};
 
 /// What kind of data a span is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -57,3 +67,6 @@ pub trait Inspector: Send + Sync + fmt::Debug {
     /// [`InspectFailed`], and then nothing is known about the text.
     fn inspect(&self, text: &str) -> Result<Vec<Finding>, InspectFailed>;
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,9 @@
 //! [`Permit`]; a rule that this version cannot enforce is refused when it is loaded, never
 //! ignored.
 
+mod redact;
+mod rules;
+
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -10,9 +13,13 @@ use sha2::{Digest, Sha256};
 use crate::errors::{Code, Fault};
 use crate::grants::hex;
 use crate::model::ModelRoute;
-use crate::pii::Class;
+use crate::pii::{BadPattern, Class, Detector, Finding, InspectFailed, Inspector, PiiSettings};
 use crate::ports::Effects;
 use crate::routing::Plan;
+
+pub use redact::Redaction;
+use rules::{Compiled, Verdict, compile};
+pub use rules::{Then, When};
 
 /// A rule by its name in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,20 +36,34 @@ pub enum Rule {
 impl Rule {
     fn is_implemented(self) -> bool {
         match self {
-            Rule::LogAllRequestsAndResponses => true,
-            Rule::AllOutputsAreDrafts | Rule::IfContextContainsPiiUseSensitiveModel => false,
+            Rule::LogAllRequestsAndResponses | Rule::IfContextContainsPiiUseSensitiveModel => true,
+            Rule::AllOutputsAreDrafts => false,
         }
     }
 }
 
-/// One entry of `policies.yaml`.
+/// One entry of `policies.yaml`: a rule by its name, or what it is about and what is done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PolicyEntry {
     /// Its name, as it appears in audit entries.
     pub name: String,
-    /// What it demands.
-    pub rule: Rule,
+    /// What it demands, by name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<Rule>,
+    /// Which calls it is about.
+    #[serde(default, rename = "match", skip_serializing_if = "Option::is_none")]
+    pub when: Option<When>,
+    /// What is done with them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub then: Option<Then>,
+    /// What a refused caller is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// Of the rule about personal data: the entry or use that serves such calls; `sensitive`
+    /// where nothing is said.
+    #[serde(default, rename = "use", skip_serializing_if = "Option::is_none")]
+    pub use_name: Option<String>,
     /// `false`: written down, not enforced.
     #[serde(default)]
     pub enforce: bool,
@@ -55,6 +76,9 @@ pub struct PoliciesFile {
     /// The rules.
     #[serde(default)]
     pub policies: Vec<PolicyEntry>,
+    /// What counts as personal data; all that is known where nothing is said.
+    #[serde(default)]
+    pub personal_data: PiiSettings,
 }
 
 /// The file demands what this version cannot do.
@@ -71,6 +95,20 @@ pub enum PolicyError {
     /// Two entries of one name.
     #[error("policy `{0}` is there twice")]
     Duplicate(String),
+    /// An entry that is neither a rule by name nor a match with an action, or both.
+    #[error("policy `{0}`: give either `rule`, or `match` and `then`")]
+    Shape(String),
+    /// A key that means nothing for this rule.
+    #[error("policy `{name}`: `{key}` means nothing here")]
+    Needless {
+        /// The policy's name.
+        name: String,
+        /// The key.
+        key: &'static str,
+    },
+    /// What counts as personal data cannot be meant.
+    #[error("`personal_data`: {0}")]
+    PersonalData(#[from] BadPattern),
 }
 
 /// What was decided about a call, as audit entries hold it.
@@ -100,6 +138,8 @@ pub struct Decision {
 pub struct Policy {
     keep_bodies: bool,
     decision: Decision,
+    rules: Arc<[Compiled]>,
+    inspector: Arc<dyn Inspector>,
 }
 
 impl Policy {
@@ -108,30 +148,41 @@ impl Policy {
     /// # Errors
     /// See [`PolicyError`].
     pub fn try_new(file: &PoliciesFile) -> Result<Self, PolicyError> {
+        let detector = Detector::try_new(&file.personal_data)?;
+        Policy::with_inspector(file, Arc::new(detector))
+    }
+
+    /// The policies of a file, with texts looked through by this.
+    ///
+    /// # Errors
+    /// See [`PolicyError`].
+    pub fn with_inspector(file: &PoliciesFile, inspector: Arc<dyn Inspector>) -> Result<Self, PolicyError> {
         let mut names = std::collections::BTreeSet::new();
+        let mut rules = Vec::new();
         for entry in &file.policies {
             if !names.insert(entry.name.as_str()) {
                 return Err(PolicyError::Duplicate(entry.name.clone()));
             }
-            if entry.enforce && !entry.rule.is_implemented() {
-                let rule = serde_json::to_value(entry.rule).ok();
-                let rule = rule.as_ref().and_then(|value| value.as_str()).unwrap_or_default().to_owned();
-                return Err(PolicyError::NotImplemented {
-                    name: entry.name.clone(),
-                    rule,
-                });
-            }
+            rules.extend(compile(entry)?);
         }
-        let enforced = || file.policies.iter().filter(|entry| entry.enforce);
         let json = serde_json::to_vec(file).unwrap_or_default();
         let digest = hex(&Sha256::digest(json));
+        let logs = |entry: &&PolicyEntry| entry.enforce && entry.rule == Some(Rule::LogAllRequestsAndResponses);
+        let applied: Vec<Arc<str>> = file
+            .policies
+            .iter()
+            .filter(logs)
+            .map(|entry| entry.name.as_str().into())
+            .collect();
         Ok(Policy {
-            keep_bodies: enforced().any(|entry| entry.rule == Rule::LogAllRequestsAndResponses),
+            keep_bodies: !applied.is_empty(),
             decision: Decision {
                 config: digest.get(..16).unwrap_or_default().into(),
-                applied: enforced().map(|entry| entry.name.as_str().into()).collect(),
+                applied,
                 ..Decision::default()
             },
+            rules: rules.into(),
+            inspector,
         })
     }
 
@@ -150,17 +201,16 @@ impl Policy {
     /// # Errors
     /// [`Code::PolicyDenied`] with the policy's name, or [`Code::LimitDepth`].
     pub fn permit(&self, call: &Question<'_>) -> Result<Permit, Fault> {
-        if call.depth > MAX_DEPTH {
-            let message = format!("`{}` is called more than {MAX_DEPTH} calls deep", call.capability);
-            return Err(Fault::new(Code::LimitDepth, message).hint("look for skills that invoke one another in a circle"));
+        deep_enough(call)?;
+        let mut verdict = Verdict::new(&self.decision);
+        for rule in self
+            .rules
+            .iter()
+            .filter(|rule| !rule.when.is_about_models() && rule.when.fits(call, None, &[]))
+        {
+            verdict.take(rule)?;
         }
-        Ok(Permit {
-            capability: call.capability.to_owned(),
-            decision: self.decision.clone(),
-            served_by: None,
-            draft: false,
-            _made_by_policy: (),
-        })
+        Ok(self.permit_of(call, verdict))
     }
 
     /// Decides about one model call, before a byte of it leaves.
@@ -168,9 +218,61 @@ impl Policy {
     /// # Errors
     /// As [`Policy::permit`], and [`Code::PolicyUnavailable`] where a rule has to look through
     /// the call and cannot.
-    pub fn permit_model(&self, call: &Question<'_>, _model: &ModelQuestion<'_>) -> Result<Permit, Fault> {
-        self.permit(call)
+    pub fn permit_model(&self, call: &Question<'_>, model: &ModelQuestion<'_>) -> Result<Permit, Fault> {
+        deep_enough(call)?;
+        let found = self.look_through(model.texts)?;
+        let mut verdict = Verdict::new(&self.decision);
+        verdict.decision.found.clone_from(&found);
+        for rule in self.rules.iter().filter(|rule| rule.when.fits(call, Some(model), &found)) {
+            verdict.take(rule)?;
+        }
+        Ok(self.permit_of(call, verdict))
     }
+
+    fn permit_of(&self, call: &Question<'_>, verdict: Verdict) -> Permit {
+        Permit {
+            capability: call.capability.to_owned(),
+            decision: verdict.decision,
+            served_by: verdict.served_by,
+            refused: verdict.refused,
+            redact: (!verdict.redact.is_empty()).then(|| Redaction::new(self.inspector.clone(), verdict.redact)),
+            draft: false,
+            _made_by_policy: (),
+        }
+    }
+
+    /// The classes of what is in the texts, where some rule asks for them. Where one that is
+    /// enforced does, not knowing is a refusal.
+    fn look_through(&self, texts: &dyn Texts) -> Result<Vec<Class>, Fault> {
+        let mut asking = self.rules.iter().filter(|rule| rule.when.asks_for_data());
+        let Some(first) = asking.next() else { return Ok(Vec::new()) };
+        let enforced = first.enforce || asking.any(|rule| rule.enforce);
+        let mut found = std::collections::BTreeSet::new();
+        let mut failed = None;
+        texts.visit(&mut |text| match inspect(&*self.inspector, text) {
+            Ok(findings) => found.extend(findings.into_iter().map(|finding| finding.class)),
+            Err(why) => failed = Some(why),
+        });
+        match failed {
+            Some(why) if enforced => Err(Fault::new(Code::PolicyUnavailable, why.to_string())
+                .hint("the call was not sent; shorten it, or take the rule about personal data out of policies.yaml")),
+            Some(_) | None => Ok(found.into_iter().collect()),
+        }
+    }
+}
+
+/// A detector that panics has failed like any other.
+fn inspect(inspector: &dyn Inspector, text: &str) -> Result<Vec<Finding>, InspectFailed> {
+    let looked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| inspector.inspect(text)));
+    looked.unwrap_or_else(|_| Err(InspectFailed("the detector failed".to_owned())))
+}
+
+fn deep_enough(call: &Question<'_>) -> Result<(), Fault> {
+    if call.depth > MAX_DEPTH {
+        let message = format!("`{}` is called more than {MAX_DEPTH} calls deep", call.capability);
+        return Err(Fault::new(Code::LimitDepth, message).hint("look for skills that invoke one another in a circle"));
+    }
+    Ok(())
 }
 
 /// How deep calls of calls may nest.
@@ -215,6 +317,8 @@ pub struct Permit {
     capability: String,
     decision: Decision,
     served_by: Option<String>,
+    refused: Vec<Compiled>,
+    redact: Option<Redaction>,
     draft: bool,
     _made_by_policy: (),
 }
@@ -240,6 +344,11 @@ impl Permit {
         self.draft
     }
 
+    /// What is to be taken out of the call before it is sent.
+    pub fn redaction(&self) -> Option<&Redaction> {
+        self.redact.as_ref()
+    }
+
     /// Whether this provider may see the call. Asked before every attempt.
     ///
     /// # Errors
@@ -252,7 +361,10 @@ impl Permit {
             );
             return Err(Fault::new(Code::PolicyDenied, message));
         }
-        Ok(())
+        match self.refused.iter().find(|rule| rule.when.fits_route(route)) {
+            Some(rule) => Err(rule.refusal()),
+            None => Ok(()),
+        }
     }
 }
 

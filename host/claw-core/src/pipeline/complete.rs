@@ -144,13 +144,20 @@ impl Completer {
     ///
     /// # Errors
     /// A `model.*`, `policy.*`, `key.*` or `budget.*` code, or [`Code::AuditUnavailable`].
-    pub async fn complete(&self, call: &Complete, request: CompletionRequest) -> Result<Completed, Fault> {
+    pub async fn complete(&self, call: &Complete, mut request: CompletionRequest) -> Result<Completed, Fault> {
         let Begun {
             mut entry,
             granted,
             meter,
             keep,
         } = self.begin(call, &request).await?;
+        let redacted = granted
+            .permit
+            .redaction()
+            .map_or(Ok(()), |redaction| redaction.request(&mut request));
+        if let Err(fault) = redacted {
+            return refuse_open(entry, granted, fault).await;
+        }
         let upstream = self.models.complete(
             &granted.permit,
             &granted.plan,
@@ -177,13 +184,20 @@ impl Completer {
     ///
     /// # Errors
     /// As [`Completer::complete`]; later ones are the stream's last item.
-    pub async fn stream(&self, call: &Complete, request: CompletionRequest) -> Result<ModelStream, Fault> {
+    pub async fn stream(&self, call: &Complete, mut request: CompletionRequest) -> Result<ModelStream, Fault> {
         let Begun {
             mut entry,
             granted,
             meter,
             keep,
         } = self.begin(call, &request).await?;
+        let redacted = granted
+            .permit
+            .redaction()
+            .map_or(Ok(()), |redaction| redaction.request(&mut request));
+        if let Err(fault) = redacted {
+            return refuse_open(entry, granted, fault).await;
+        }
         let upstream = self.models.stream(
             &granted.permit,
             &granted.plan,
@@ -208,13 +222,20 @@ impl Completer {
     ///
     /// # Errors
     /// As [`Completer::complete`].
-    pub async fn embed(&self, call: &Complete, texts: Vec<String>) -> Result<Embeddings, Fault> {
+    pub async fn embed(&self, call: &Complete, mut texts: Vec<String>) -> Result<Embeddings, Fault> {
         let Begun {
             mut entry,
             granted,
             meter,
             keep,
         } = self.begin(call, &Texted(&texts)).await?;
+        let redacted = granted
+            .permit
+            .redaction()
+            .map_or(Ok(()), |redaction| redaction.texts(&mut texts));
+        if let Err(fault) = redacted {
+            return refuse_open(entry, granted, fault).await;
+        }
         let upstream = self.models.embed(
             &granted.permit,
             &granted.plan,
@@ -346,7 +367,7 @@ impl Completer {
         };
         let permit = policy.permit_model(&question, &model)?;
         if let Some(name) = permit.served_by() {
-            plan = self.models.plan(&wanted(name))?;
+            plan = self.models.plan(&wanted(name)).map_err(|fault| nobody(name, &fault))?;
         }
         plan.hold_to(|route| permit.check(route));
         if plan.candidates.is_empty() {
@@ -357,6 +378,24 @@ impl Completer {
         }
         Ok((permit, plan))
     }
+}
+
+/// Ends a call that was begun and must not be sent.
+async fn refuse_open<T>(entry: OpenEntry, granted: Granted, fault: Fault) -> Result<T, Fault> {
+    granted.held.settle();
+    entry.close(Outcome::failed(&fault)).await?;
+    Err(fault)
+}
+
+/// Policy sends a call to somebody who cannot serve it. It goes to nobody else.
+fn nobody(name: &str, fault: &Fault) -> Fault {
+    Fault::new(
+        Code::PolicyDenied,
+        format!("policy has `{name}` serve this call, and it cannot: {}", fault.message),
+    )
+    .hint(format!(
+        "let an entry of models.yaml serve `{name}`; for personal data, a local one"
+    ))
 }
 
 /// The decision as it is written down: with the policy that refused, if one did.

@@ -2,10 +2,10 @@
 //! a model would read, and changes none.
 
 use bytes::Bytes;
-use serde_json::Value;
 
 use super::CAPABILITY;
 use crate::model::{CompletionRequest, Part};
+use crate::pii::texts;
 use crate::policy::Texts;
 use crate::routing::Kind;
 use crate::wire::{Api, WireRequest};
@@ -48,11 +48,11 @@ impl Texts for CompletionRequest {
         for tool in &self.tools {
             see(&tool.name);
             see(&tool.description);
-            strings(&tool.schema, see);
+            texts(&tool.schema, see);
         }
         self.stop.iter().chain(&self.user).for_each(|text| see(text));
-        self.response_schema.iter().for_each(|schema| strings(schema, see));
-        self.extra.values().for_each(|value| strings(value, see));
+        self.response_schema.iter().for_each(|schema| texts(schema, see));
+        self.extra.values().for_each(|value| texts(value, see));
     }
 }
 
@@ -89,7 +89,7 @@ impl Asked for Texted<'_> {
 
 impl Texts for WireRequest {
     fn visit(&self, see: &mut dyn FnMut(&str)) {
-        strings(&self.value, see);
+        texts(&self.value, see);
     }
 }
 
@@ -117,22 +117,6 @@ impl Asked for WireRequest {
         match self.api {
             Api::Embeddings | Api::CountTokens => Some(0),
             Api::ChatCompletions | Api::Responses | Api::Messages => self.max_output_tokens(),
-        }
-    }
-}
-
-/// Every string of a value, keys included. A media payload is none that a model reads as text.
-fn strings(value: &Value, see: &mut dyn FnMut(&str)) {
-    let mut open = vec![value];
-    while let Some(value) = open.pop() {
-        match value {
-            Value::String(text) => see(text),
-            Value::Array(items) => open.extend(items.iter().rev()),
-            Value::Object(fields) => {
-                fields.keys().for_each(|key| see(key));
-                open.extend(fields.values().rev());
-            }
-            Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
     }
 }

@@ -9,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 use futures::{Stream, StreamExt as _};
 
 use super::asked::Asked as _;
-use super::{Begun, Complete, Completer, Granted, ended_early, refused, took_too_long, until};
+use super::{Begun, Complete, Completer, Granted, ended_early, refuse_open, refused, took_too_long, until};
 use crate::audit::{Body, OpenEntry, Outcome, Status};
 use crate::errors::Fault;
 use crate::meter::Meter;
@@ -68,7 +68,7 @@ impl Completer {
     ///
     /// # Errors
     /// As [`Completer::complete`]; those of a stream that has begun are its last item.
-    pub async fn wire(&self, call: &Complete, request: WireRequest) -> Result<Answered, Fault> {
+    pub async fn wire(&self, call: &Complete, mut request: WireRequest) -> Result<Answered, Fault> {
         let started = Instant::now();
         let Begun {
             mut entry,
@@ -76,6 +76,13 @@ impl Completer {
             meter,
             keep,
         } = self.begin(call, &request).await?;
+        let redacted = granted
+            .permit
+            .redaction()
+            .map_or(Ok(()), |redaction| redaction.wire(&mut request));
+        if let Err(fault) = redacted {
+            return refuse_open(entry, granted, fault).await;
+        }
         let upstream = self.models.forward(
             &granted.permit,
             &granted.plan,
