@@ -18,5 +18,6 @@ mod examples;
 mod faults;
 mod hostile;
 mod hot_drop;
+mod keys;
 mod killed;
 mod sdks;

@@ -102,9 +102,7 @@ mod tests {
     #[test]
     fn moments_are_spans_from_now_or_times() {
         let before_us = time::now_us();
-        let Ok(Moment(at_us)) = "90d".parse() else {
-            panic!("no moment")
-        };
+        let at_us = "90d".parse::<Moment>().map_or(0, |moment| moment.0);
         let span_us = 90 * 86_400 * 1_000_000;
         assert!((before_us + span_us..=time::now_us() + span_us).contains(&at_us));
         assert_eq!("1970-01-02".parse(), Ok(Moment(86_400_000_000)));

@@ -22,7 +22,7 @@ fn what_is_set_is_found_replaced_and_forgotten() {
     assert_eq!(store.set("openai", "one").unwrap(), None);
     let first = store.load().unwrap().names().next().unwrap().1;
     assert_eq!(store.set("openai", "two").unwrap(), Some(first));
-    assert_eq!(store.rotate("openai", "three").unwrap() >= first, true);
+    assert!(store.rotate("openai", "three").unwrap() >= first);
     store.set("anthropic-prod.2", "ключ with blanks").unwrap();
     let again = SecretStore::new(&directory.path().join("secrets.sealed"), &key(7));
     let found = again.load().unwrap();

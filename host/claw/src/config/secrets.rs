@@ -72,3 +72,6 @@ fn named_in(value: &Value, entry: &str, found: &mut BTreeSet<Reference>) {
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
+
+#[cfg(test)]
+mod tests;
