@@ -5,7 +5,7 @@ use std::fmt;
 
 use claw_core::cost::BadPrice;
 
-use super::expand::how_to_set;
+use super::expand::not_set;
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -54,7 +54,7 @@ pub enum Problem {
     #[error("`${{` must be followed by a variable's name and `}}`")]
     BadVariable,
     /// A variable or a secret without which the entry cannot be used at all.
-    #[error("`${{{0}}}` is not set: {how}", how = how_to_set(.0))]
+    #[error("{what}", what = not_set(.0))]
     Unset(String),
     /// An address that cannot be one of a provider.
     #[error("{0}")]

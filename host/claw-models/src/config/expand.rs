@@ -40,6 +40,14 @@ pub(crate) fn how_to_set(name: &str) -> String {
     }
 }
 
+/// That it is not set, in words.
+pub(crate) fn not_set(name: &str) -> String {
+    match name.strip_prefix(SECRET) {
+        Some(secret) => format!("there is no secret `{secret}`: {}", how_to_set(name)),
+        None => format!("the environment variable `{name}` is not set"),
+    }
+}
+
 /// A variable's name, or that of a secret of the home's own store: `secret:name`.
 fn is_variable(name: &str) -> bool {
     if let Some(name) = name.strip_prefix(SECRET) {
