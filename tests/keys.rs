@@ -298,3 +298,39 @@ fn commands_about_keys_say_what_is_wrong() {
     std::fs::write(home.join("state/keys.db"), "no database").unwrap();
     check(&["list"], 1, "keys.db");
 }
+
+#[tokio::test]
+async fn an_operator_manages_keys_over_http_as_well() {
+    let gateway = TestGateway::with(&[]).await;
+    let post = async |path: &str, body: Value| gateway.send(gateway.request(reqwest::Method::POST, path).json(&body)).await;
+    let wanted =
+        json!({ "service": "billing", "uses": ["summ*"], "budget": "50usd/month", "expires_at": "2999-01-01T00:00:00Z" });
+    let answer = post("/v1/admin/keys", wanted).await;
+    assert_eq!(answer.status, 201, "{answer:?}");
+    let (id, text) = (answer.body["id"].as_str().unwrap(), answer.body["key"].as_str().unwrap());
+    assert_eq!(answer.body["budget_nanousd"], json!(50_000_000_000_u64), "{answer:?}");
+    assert_eq!(ask(&gateway, text, "summarization").await.status, 200);
+    let rotated = post(&format!("/v1/admin/keys/{id}/rotate"), json!({ "overlap_s": 0 })).await;
+    let anew = rotated.body["key"].as_str().unwrap();
+    assert!(!knows(&gateway, text).await && knows(&gateway, anew).await);
+    let listed = gateway.get("/v1/admin/keys").await.body.to_string();
+    assert!(listed.contains(id) && !listed.contains("claw_sk_"), "{listed}");
+    let revoked = post(&format!("/v1/admin/keys/{id}/revoke"), json!({})).await;
+    assert_eq!(revoked.body["state"], json!("revoked"), "{revoked:?}");
+    assert!(!knows(&gateway, anew).await);
+    for (body, named) in [
+        (json!({ "service": "a", "budget": "NaN" }), "budget"),
+        (json!({ "service": "a", "expires_at": "soon" }), "expires_at"),
+        (json!({ "service": "a", "expires_at": "2020-01-01" }), "expired"),
+        (json!({ "service": "operator" }), "operator"),
+        (json!({ "service": "a", "rpm": 0 }), "requests a minute"),
+    ] {
+        let answer = post("/v1/admin/keys", body).await;
+        assert_eq!((answer.status, answer.code()), (422, "invalid_input"), "{answer:?}");
+        assert!(answer.body["detail"].as_str().unwrap().contains(named), "{answer:?}");
+    }
+    let again = post(&format!("/v1/admin/keys/{id}/rotate"), json!({})).await;
+    assert_eq!((again.status, again.code()), (422, "invalid_input"), "{again:?}");
+    let nobody = post("/v1/admin/keys/key_nobody/revoke", json!({})).await;
+    assert_eq!((nobody.status, nobody.code()), (404, "not_found"), "{nobody:?}");
+}

@@ -5,6 +5,8 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use serde_json::json;
+
 use super::{ask, is_seen_nowhere, made};
 use crate::support::gateway::PATIENCE;
 use crate::support::upstream::{KEY, Upstream};
@@ -53,8 +55,18 @@ async fn a_provider_s_key_is_changed_without_a_restart_and_seen_nowhere() {
     let key = key.unwrap();
     let answer = ask(&gateway, &key.text, "gpt-test").await;
     assert_eq!(answer.code(), "model.auth", "{answer:?}");
-    let sent = upstream.seen().last().unwrap().headers["authorization"].clone();
-    assert_eq!(sent, format!("Bearer {STALE}"), "the value and nothing else");
+    let sent = upstream.seen().pop().unwrap();
+    assert_eq!(
+        sent.headers["authorization"],
+        format!("Bearer {STALE}"),
+        "the value and nothing else"
+    );
+    assert_eq!(
+        (sent.path.as_str(), &sent.body["model"]),
+        ("/v1/chat/completions", &json!("gpt-up"))
+    );
+    let raw = String::from_utf8(sent.raw.to_vec()).unwrap();
+    assert!(!raw.contains(STALE) && !raw.contains(&key.text), "{raw}");
 
     let ran = piped(gateway.home(), &["rotate", "openai-prod", "--value-stdin"], KEY.as_bytes());
     assert_eq!(ran.code, 0, "{ran:?}");

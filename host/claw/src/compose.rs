@@ -2,6 +2,7 @@
 //! doors. Refuses to start on a configuration with mistakes; afterwards keeps the last good one.
 
 mod callers;
+mod keyring;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -31,6 +32,7 @@ use crate::exit::Failed;
 use crate::home::Home;
 
 pub use callers::identity;
+pub use keyring::{HomeKeys, shown};
 
 /// How a host is put together.
 #[derive(Clone, Debug)]

@@ -14,7 +14,7 @@ use tracing_subscriber::EnvFilter;
 use super::Environment;
 use crate::cli::{AuditLevel, GatewayCommand, RunArgs};
 use crate::client::{self, Client};
-use crate::compose::{self, Host, HostSettings, Operations};
+use crate::compose::{self, HomeKeys, Host, HostSettings, Operations};
 use crate::config::{self, Exec};
 use crate::exit::{Exit, Failed};
 use crate::home::Running;
@@ -89,6 +89,7 @@ async fn serve(arguments: &RunArgs, environment: &Environment) -> Result<Exit> {
         capabilities: host.capabilities.clone(),
         identity: compose::identity(home)?,
         operations: std::sync::Arc::new(Operations::of(&host)),
+        keys: std::sync::Arc::new(HomeKeys::of(home)),
         calls: host.calls.clone(),
         contexts: host.contexts.clone(),
         settings: Settings {

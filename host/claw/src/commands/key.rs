@@ -4,10 +4,11 @@
 use anyhow::Result;
 use claw_core::keys::KeyScope;
 use claw_store::{KeyError, KeyRecord, KeyState, KeyStore, Made, time};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::Environment;
 use crate::cli::{CreateKeyArgs, KeyCommand};
+use crate::compose;
 use crate::exit::{Exit, Failed};
 use crate::output::{self, Style};
 use crate::spans::Span;
@@ -73,11 +74,7 @@ fn rotate(store: &mut KeyStore, id: &str, overlap: Span, json: bool) -> Result<E
 /// Shows a key, once.
 fn hand_over(made: &Made, as_json: bool) -> Result<()> {
     if as_json {
-        let mut view = serde_json::to_value(made.record.view(time::now_us()))?;
-        if let Value::Object(view) = &mut view {
-            view.insert("key".to_owned(), json!(made.secret.expose()));
-        }
-        output::json(&view);
+        output::json(&compose::shown(made));
     } else {
         output::line(made.secret.expose());
         let (id, service) = (&made.record.scope.id, &made.record.scope.service);
