@@ -18,6 +18,7 @@ mod examples;
 mod faults;
 mod hostile;
 mod hot_drop;
+mod keys;
 mod killed;
 mod policy;
 mod sdks;

@@ -34,7 +34,7 @@ macro_rules! codes {
 codes! {
     /// The input does not fit the declared inputs, or is not what the endpoint takes.
     InvalidInput = "invalid_input",
-    /// No skill or capability of this name and version is live.
+    /// Nothing of this name and version is there: no skill, capability or key.
     NotFound = "not_found",
     /// A policy refuses the call.
     PolicyDenied = "policy.denied",

@@ -4,6 +4,7 @@ pub(crate) mod admin;
 pub(crate) mod capabilities;
 pub(crate) mod health;
 pub(crate) mod invoke;
+pub(crate) mod keys;
 pub(crate) mod observe;
 pub(crate) mod sdk;
 pub(crate) mod skills;

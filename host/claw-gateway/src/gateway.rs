@@ -8,6 +8,8 @@ use async_trait::async_trait;
 use claw_core::errors::Fault;
 use claw_core::pipeline::{Contexts, Doors};
 use claw_core::ports::{Capabilities, Identity, Skills};
+use serde::Deserialize;
+use utoipa::ToSchema;
 
 use crate::metrics::CallMetrics;
 
@@ -25,6 +27,8 @@ pub struct Gateway {
     pub identity: Arc<dyn Identity>,
     /// What an operator may ask of the process behind the door.
     pub operations: Arc<dyn Operations>,
+    /// The keys of services, for operators.
+    pub keys: Arc<dyn Keys>,
     /// What model calls took, used and cost; the same that observes the journal.
     pub calls: CallMetrics,
     /// Bounds.
@@ -42,6 +46,54 @@ pub trait Operations: Send + Sync {
     /// # Errors
     /// What keeps the old one live.
     async fn reload(&self) -> Result<serde_json::Value, Fault>;
+}
+
+/// The keys of services, as an operator manages them. Answers are JSON objects: `id`, `service`,
+/// `state`, what it allows, and times; with `key`, the secret itself, where one was just made.
+#[async_trait]
+pub trait Keys: Send + Sync {
+    /// All of them, below `keys`.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    async fn list(&self) -> Result<serde_json::Value, Fault>;
+
+    /// Makes one.
+    ///
+    /// # Errors
+    /// What is wrong with what it is to allow.
+    async fn create(&self, wanted: NewKey) -> Result<serde_json::Value, Fault>;
+
+    /// Makes a new secret for one; the others go on working for the overlap.
+    ///
+    /// # Errors
+    /// [`claw_core::errors::Code::NotFound`], or it has ended.
+    async fn rotate(&self, id: String, overlap: Duration) -> Result<serde_json::Value, Fault>;
+
+    /// Ends one at once.
+    ///
+    /// # Errors
+    /// [`claw_core::errors::Code::NotFound`].
+    async fn revoke(&self, id: String) -> Result<serde_json::Value, Fault>;
+}
+
+/// A key that is to be made. One that names uses or skills allows these and nothing else; one
+/// that names neither allows every call.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewKey {
+    /// The service that holds it.
+    pub service: String,
+    /// Patterns of the model uses that it may name.
+    pub uses: Option<Vec<String>>,
+    /// Patterns of the skills and capabilities that it may invoke.
+    pub skills: Option<Vec<String>>,
+    /// What its calls may cost: `50usd/month`.
+    pub budget: Option<String>,
+    /// How many requests it may make a minute.
+    pub rpm: Option<u32>,
+    /// When it ends, in RFC 3339.
+    pub expires_at: Option<String>,
 }
 
 /// The bounds of the door.

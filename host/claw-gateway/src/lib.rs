@@ -15,7 +15,7 @@ mod problem;
 mod routes;
 mod server;
 
-pub use gateway::{FailureLimit, Gateway, Operations, Settings};
+pub use gateway::{FailureLimit, Gateway, Keys, NewKey, Operations, Settings};
 pub use identity::{FirstOf, StaticTokens, WeakToken};
 pub use metrics::CallMetrics;
 pub use problem::{HttpCode, status_of};

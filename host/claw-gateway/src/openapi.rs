@@ -8,7 +8,8 @@ use utoipa::openapi::path::{HttpMethod, Operation, PathItem};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{Components, Content, Ref, RefOr, ResponseBuilder};
 
-use crate::endpoints::{admin, capabilities, invoke, sdk, skills};
+use crate::endpoints::{admin, capabilities, invoke, keys, sdk, skills};
+use crate::gateway::NewKey;
 use crate::problem::{PROBLEM_JSON, Problem};
 use crate::routes::{Access, ROUTES};
 
@@ -45,6 +46,8 @@ pub(crate) fn described<P: utoipa::Path>() -> Described {
         capabilities::CapabilityList,
         capabilities::CapabilityRow,
         admin::Stopping,
+        NewKey,
+        keys::Rotation,
         sdk::Explain,
     ))
 )]

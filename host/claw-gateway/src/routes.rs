@@ -10,7 +10,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, Router, get, post};
 
 use crate::app::Shared;
-use crate::endpoints::{admin, capabilities, health, invoke, observe, sdk, skills};
+use crate::endpoints::{admin, capabilities, health, invoke, keys, observe, sdk, skills};
 use crate::middleware::{admit, authenticate};
 use crate::openapi::{Described, described};
 use crate::problem::{HttpCode, Refusal};
@@ -39,7 +39,7 @@ pub struct Route {
 }
 
 /// All routes.
-pub static ROUTES: [Route; 19] = [
+pub static ROUTES: [Route; 23] = [
     Route {
         method: Method::POST,
         path: "/v1/chat/completions",
@@ -144,6 +144,34 @@ pub static ROUTES: [Route; 19] = [
         access: Access::Operator,
         handler: || post(admin::reload),
         description: described::<admin::__path_reload>,
+    },
+    Route {
+        method: Method::GET,
+        path: "/v1/admin/keys",
+        access: Access::Operator,
+        handler: || get(keys::list),
+        description: described::<keys::__path_list>,
+    },
+    Route {
+        method: Method::POST,
+        path: "/v1/admin/keys",
+        access: Access::Operator,
+        handler: || post(keys::create),
+        description: described::<keys::__path_create>,
+    },
+    Route {
+        method: Method::POST,
+        path: "/v1/admin/keys/{id}/rotate",
+        access: Access::Operator,
+        handler: || post(keys::rotate),
+        description: described::<keys::__path_rotate>,
+    },
+    Route {
+        method: Method::POST,
+        path: "/v1/admin/keys/{id}/revoke",
+        access: Access::Operator,
+        handler: || post(keys::revoke),
+        description: described::<keys::__path_revoke>,
     },
     Route {
         method: Method::GET,

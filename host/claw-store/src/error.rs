@@ -77,6 +77,12 @@ pub enum StoreError {
         /// The file.
         path: PathBuf,
     },
+    /// The file does not open with this home's key.
+    #[error("`{}` does not open with this home's key: it was changed, or another home's key sealed it\nhint: restore it and `home.key` from the same backup, or remove it and set its secrets anew", path.display())]
+    Sealed {
+        /// The file.
+        path: PathBuf,
+    },
     /// Others than its owner may read the key.
     #[error("`{}` can be read or written by others (mode {mode:04o})\nhint: run `chmod 600 {}`", path.display(), path.display())]
     KeyPermissions {

@@ -8,6 +8,7 @@ mod journal;
 mod key;
 mod private_file;
 mod reader;
+mod secrets;
 mod service_keys;
 mod sessions;
 pub mod time;
@@ -23,5 +24,6 @@ pub use reader::{
     AnchorState, Bad, BodyView, Content, Entry, EntryStatus, Filter, Followed, Head, Page, PolicyView, Reader, Stats, Totals,
     Tree, Verified,
 };
-pub use service_keys::{KeyError, KeyRecord, KeyState, KeyStore, Made, ServiceKeys, ServiceSecret};
+pub use secrets::{SecretError, SecretStore, Secrets};
+pub use service_keys::{KeyError, KeyRecord, KeyState, KeyStore, KeyView, Made, ServiceKeys, ServiceSecret};
 pub use sessions::{SessionLimits, Sessions};

@@ -44,6 +44,14 @@ pub(crate) fn lock(path: &Path) -> Result<File, StoreError> {
     }
 }
 
+/// As [`lock`], once whoever holds it has let go. For what is held for a moment.
+pub(crate) fn wait_for_lock(path: &Path) -> Result<File, StoreError> {
+    let lock = with_suffix(path, ".lock");
+    let file = options().create(true).append(true).open(&lock);
+    file.and_then(|file| file.lock().map(|()| file))
+        .map_err(StoreError::io(&lock))
+}
+
 /// The path with something appended to its last name.
 pub(crate) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();

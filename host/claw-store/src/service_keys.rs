@@ -5,6 +5,7 @@ mod live;
 mod record;
 mod secret;
 mod table;
+mod view;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -19,6 +20,7 @@ use crate::time;
 pub use live::ServiceKeys;
 pub use record::{KeyRecord, KeyState};
 pub use secret::ServiceSecret;
+pub use view::KeyView;
 
 /// The most keys that are not revoked.
 const MOST_KEYS: i64 = 10_000;

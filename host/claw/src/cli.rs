@@ -1,6 +1,8 @@
 //! The command line. A first sentence for each command is its help; nothing is done here.
 
+mod key;
 mod models;
+mod secret;
 mod skill;
 
 use std::net::SocketAddr;
@@ -8,7 +10,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub use key::{CreateKeyArgs, KeyCommand};
 pub use models::{ExplainArgs, ModelsCommand, TestModelsArgs};
+pub use secret::{Hidden, SecretCommand, SetSecretArgs};
 pub use skill::{AllowArgs, BuildArgs, CheckArgs, InspectArgs, Language, NewArgs, RecordArgs, SkillCommand, TestArgs};
 
 /// AI skills and model calls as infrastructure: sandboxed, audited, on machines you own.
@@ -50,6 +54,12 @@ pub enum Command {
     /// List, try and explain the models
     #[command(subcommand)]
     Models(ModelsCommand),
+    /// Keys of services: what each may call, spend, and until when
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// Secrets that config files name, kept encrypted
+    #[command(subcommand)]
+    Secret(SecretCommand),
     /// Look into the audit journal
     #[command(subcommand)]
     Audit(AuditCommand),

@@ -4,8 +4,10 @@ mod audit;
 mod config;
 mod gateway;
 mod invoke;
+mod key;
 mod models;
 mod onboard;
+mod secret;
 pub mod skill;
 
 use anyhow::Result;
@@ -51,6 +53,8 @@ pub fn run(cli: Cli) -> Result<Exit> {
         Command::Skill(command) => skill::run(command, &environment),
         Command::Invoke(arguments) => invoke::run(&arguments, &environment),
         Command::Models(command) => models::run(command, &environment),
+        Command::Key(command) => key::run(command, &environment),
+        Command::Secret(command) => secret::run(command, &environment),
         Command::Audit(command) => audit::run(command, &environment),
         Command::Config(command) => config::run(command, &environment),
         Command::Token => {
@@ -59,6 +63,32 @@ pub fn run(cli: Cli) -> Result<Exit> {
         }
         Command::Compile => compile(),
     }
+}
+
+/// Refuses where there is no home, and where another machine's gateway is meant: what this is
+/// about lies in the gateway's own home.
+fn of_this_home(environment: &Environment, what: &str) -> Result<()> {
+    let home = &environment.home;
+    if !home.exists() {
+        let message = format!("there is no home at `{}`", home.path().display());
+        return Err(Failed::new(Exit::BadConfig, message)
+            .hint("make one with `claw onboard --yes`")
+            .into());
+    }
+    let Some(asked) = &environment.gateway else { return Ok(()) };
+    let is_ours = home
+        .running()
+        .is_some_and(|running| running.url == asked.trim_end_matches('/'));
+    if is_ours {
+        return Ok(());
+    }
+    let message = format!(
+        "the {what} of the gateway at {asked} lie in its home, and that is not `{}`",
+        home.path().display()
+    );
+    Err(Failed::new(Exit::Usage, message)
+        .hint("run this on its machine, with its `--home` and without `--gateway`")
+        .into())
 }
 
 fn compile() -> Result<Exit> {

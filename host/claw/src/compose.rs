@@ -1,6 +1,9 @@
 //! The one file that names concrete types: a home's files and stores become a host with two
 //! doors. Refuses to start on a configuration with mistakes; afterwards keeps the last good one.
 
+mod callers;
+mod keyring;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,7 +17,7 @@ use claw_core::grants::GrantBook;
 use claw_core::observe::{Observed, Observer};
 use claw_core::pipeline::{Completer, Doors, Invoker};
 use claw_core::policy::Policy;
-use claw_core::ports::{AuditLog, Unlimited};
+use claw_core::ports::AuditLog;
 use claw_engine::{Catalog, Compiler, Engine, EngineSettings, Loader, WatchSettings, Watcher};
 use claw_exec::ExecCapabilities;
 use claw_gateway::CallMetrics;
@@ -27,6 +30,9 @@ use crate::config::{self, Config, Mistakes};
 use crate::contexts::HomeContexts;
 use crate::exit::Failed;
 use crate::home::Home;
+
+pub use callers::identity;
+pub use keyring::{HomeKeys, shown};
 
 /// How a host is put together.
 #[derive(Clone, Debug)]
@@ -131,7 +137,7 @@ impl Host {
         let sessions = journal.with_extension("sessions.db");
         let first_seen = signatures(home);
         let config = config::load(home).map_err(Failed::from)?;
-        let key = HomeKey::load_or_create(&home.state().join("home.key"))?;
+        let key = HomeKey::load_or_create(&home.key())?;
         let options = JournalOptions {
             mirror,
             ..JournalOptions::default()
@@ -152,9 +158,9 @@ impl Host {
         let cache = home.state().join("cache");
         let loader = Loader::new(&engine, settings.compiler.clone(), Some((&cache, key.derive("artifacts"))))?;
         let catalog = Arc::new(Catalog::new(Arc::new(config.grants.clone())));
-        let models = Arc::new(ProviderModels::new(&config.models, &config::environment_variable)?);
+        let models = Arc::new(ProviderModels::new(&config.models, &|name: &str| config.variable(name))?);
         let capabilities = Arc::new(ExecCapabilities::new(&config.capabilities, &claw_exec::environment())?);
-        let context = Arc::new(ContextProviders::new(&config.context, &config::environment_variable)?);
+        let context = Arc::new(ContextProviders::new(&config.context, &|name: &str| config.variable(name))?);
         let contexts = Arc::new(HomeContexts {
             providers: context.clone(),
             sessions: Sessions::open(&sessions, &key)?,
@@ -168,7 +174,7 @@ impl Host {
             audit: audit.clone(),
             policy: policy.clone(),
             models: models.clone(),
-            budgets: Arc::new(Unlimited),
+            budgets: Arc::new(callers::Rates::default()),
             level: settings.audit_models,
         };
         let invoker = Invoker {
@@ -296,16 +302,16 @@ impl LiveConfig {
         // Everything that can fail comes before the first change. The commands go first: what
         // they are checked against lies on the disk and may change in between; what models are
         // checked against does not.
-        ProviderModels::new(&config.models, &config::environment_variable)
+        ProviderModels::new(&config.models, &|name: &str| config.variable(name))
             .map_err(|errors| mistake("models.yaml", errors.to_string()))?;
         self.capabilities
             .replace(&config.capabilities, &claw_exec::environment())
             .map_err(|errors| mistake("capabilities.yaml", errors.to_string()))?;
         self.context
-            .replace(&config.context, &config::environment_variable)
+            .replace(&config.context, &|name: &str| config.variable(name))
             .map_err(|errors| mistake("context.yaml", errors.to_string()))?;
         self.models
-            .replace(&config.models, &config::environment_variable)
+            .replace(&config.models, &|name: &str| config.variable(name))
             .map_err(|errors| mistake("models.yaml", errors.to_string()))?;
         self.policy.store(Arc::new(policy));
         self.catalog.replace_grants(Arc::new(config.grants.clone()));
@@ -345,16 +351,17 @@ async fn follow(live: Arc<LiveConfig>, mut stop: watch::Receiver<bool>) {
     }
 }
 
-/// Of each file, what changes when it is written.
+/// Of each file, what changes when it is written; last, the secrets that files name.
 type Signatures = Vec<Option<(u64, u64, i64, i64)>>;
 
 fn signatures(home: &Home) -> Signatures {
     use std::os::unix::fs::MetadataExt as _;
-    let of = |(_, file): &(&str, &str)| {
-        let metadata = std::fs::metadata(home.join(file)).ok()?;
+    let of = |path: PathBuf| {
+        let metadata = std::fs::metadata(path).ok()?;
         Some((metadata.ino(), metadata.len(), metadata.ctime(), metadata.ctime_nsec()))
     };
-    config::FILES.iter().map(of).collect()
+    let files = config::FILES.iter().map(|(_, file)| home.join(file));
+    files.chain([home.secrets()]).map(of).collect()
 }
 
 /// What an operator may ask of the process behind the door.

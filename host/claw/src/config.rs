@@ -2,6 +2,7 @@
 //! and what to write instead. Refuses a file that could mean something else than it says.
 
 mod channels;
+mod secrets;
 mod starter;
 
 use std::collections::BTreeSet;
@@ -12,10 +13,12 @@ use claw_core::grants::GrantBook;
 use claw_core::policy::{PoliciesFile, Policy};
 use claw_exec::{CapabilitiesFile, ExecCapabilities};
 use claw_models::{ContextFile, ContextProviders, ModelsFile, ProviderModels};
+use claw_store::Secrets;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use channels::{Channel, ChannelsFile};
+pub use secrets::{Reference, references, secrets};
 pub use starter::{Exec, write_starter};
 
 use crate::home::Home;
@@ -35,6 +38,8 @@ pub struct Config {
     pub grants: GrantBook,
     /// `context.yaml`
     pub context: ContextFile,
+    /// What `${secret:NAME}` stands for in them.
+    pub secrets: Secrets,
     /// The files that are missing, or say nothing.
     pub silent: BTreeSet<&'static str>,
 }
@@ -119,6 +124,7 @@ pub fn load(home: &Home) -> Result<Config, Mistakes> {
         capabilities: reading.file("capabilities.yaml"),
         grants: reading.file("grants.yaml"),
         context: reading.file("context.yaml"),
+        secrets: reading.secrets(),
         silent: reading.silent,
     };
     config.check(home, &mut mistakes);
@@ -130,6 +136,15 @@ pub fn load(home: &Home) -> Result<Config, Mistakes> {
 }
 
 impl Config {
+    /// What `${NAME}` stands for in files: a variable of this process's environment, or a
+    /// secret of the home, as it was when the files were read.
+    pub fn variable(&self, name: &str) -> Option<String> {
+        match name.strip_prefix("secret:") {
+            Some(secret) => self.secrets.get(secret).map(str::to_owned),
+            None => std::env::var(name).ok(),
+        }
+    }
+
     /// Whether each file that said something before says something still. One that is empty
     /// or gone was cut off half-way, or lost: whoever means nothing writes that down.
     ///
@@ -161,7 +176,7 @@ impl Config {
                 message,
             })
         };
-        if let Err(errors) = ProviderModels::new(&self.models, &environment_variable) {
+        if let Err(errors) = ProviderModels::new(&self.models, &|name: &str| self.variable(name)) {
             add("models.yaml", errors.to_string());
         }
         if let Err(error) = Policy::try_new(&self.policies) {
@@ -170,7 +185,7 @@ impl Config {
                 format!("{error}\nhint: say `enforce: false`, or take the rule out"),
             );
         }
-        if let Err(errors) = ContextProviders::new(&self.context, &environment_variable) {
+        if let Err(errors) = ContextProviders::new(&self.context, &|name: &str| self.variable(name)) {
             add("context.yaml", errors.to_string());
         }
         if let Err(errors) = ExecCapabilities::new(&self.capabilities, &claw_exec::environment()) {
@@ -202,13 +217,8 @@ pub fn shown_models(config: &Config) -> serde_json::Value {
 
 /// The models in force, an entry each.
 pub fn described(config: &Config) -> Vec<claw_models::ModelDescription> {
-    let models = ProviderModels::new(&config.models, &environment_variable);
+    let models = ProviderModels::new(&config.models, &|name: &str| config.variable(name));
     models.map(|models| models.describe()).unwrap_or_default()
-}
-
-/// An environment variable of this process, for `${NAME}` in files.
-pub fn environment_variable(name: &str) -> Option<String> {
-    std::env::var(name).ok()
 }
 
 /// What comes up while the files of a home are read.
@@ -219,6 +229,17 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
+    fn secrets(&mut self) -> Secrets {
+        secrets(self.home).unwrap_or_else(|error| {
+            self.mistakes.push(Mistake {
+                file: secrets::FILE.to_owned(),
+                line: None,
+                message: error.to_string(),
+            });
+            Secrets::default()
+        })
+    }
+
     fn file<T: DeserializeOwned + Default>(&mut self, file: &'static str) -> T {
         match parse(&self.home.join(file)) {
             Ok(Some(value)) => value,

@@ -92,6 +92,21 @@ impl Home {
         self.state().join("audit.db")
     }
 
+    /// The keys of services.
+    pub fn keys(&self) -> PathBuf {
+        self.state().join("keys.db")
+    }
+
+    /// The secrets that config files name.
+    pub fn secrets(&self) -> PathBuf {
+        self.state().join("secrets.sealed")
+    }
+
+    /// The key that everything kept encrypted here is encrypted with.
+    pub fn key(&self) -> PathBuf {
+        self.state().join("home.key")
+    }
+
     /// It has been set up.
     pub fn exists(&self) -> bool {
         self.join("models.yaml").exists()

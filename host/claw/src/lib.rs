@@ -10,3 +10,4 @@ pub mod contexts;
 pub mod exit;
 pub mod home;
 pub mod output;
+pub mod spans;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use super::support::CANARY;
-use crate::gateway::Operations;
+use crate::gateway::{Keys, NewKey, Operations};
 
 /// What the fakes tell a test while they run.
 #[derive(Default)]
@@ -452,5 +452,37 @@ impl Operations for FakeProcess {
             return Err(Fault::new(Code::InvalidInput, "`policies.yaml`: line 3: not a list").hint("the old one stays live"));
         }
         Ok(json!({"reloaded": ["policies.yaml"]}))
+    }
+}
+
+/// One key, `key_known`, whose secret is what it is asked for.
+pub(super) struct FakeKeys;
+
+fn no_key(id: &str) -> Fault {
+    Fault::new(Code::NotFound, format!("there is no key `{id}`"))
+}
+
+#[async_trait]
+impl Keys for FakeKeys {
+    async fn list(&self) -> Result<Value, Fault> {
+        Ok(json!({ "keys": [{ "id": "key_known" }] }))
+    }
+
+    async fn create(&self, wanted: NewKey) -> Result<Value, Fault> {
+        Ok(json!({ "id": "key_known", "service": wanted.service, "rpm": wanted.rpm, "key": "claw_sk_made" }))
+    }
+
+    async fn rotate(&self, id: String, overlap: Duration) -> Result<Value, Fault> {
+        match id.as_str() {
+            "key_known" => Ok(json!({ "id": id, "overlap_s": overlap.as_secs(), "key": "claw_sk_anew" })),
+            _ => Err(no_key(&id)),
+        }
+    }
+
+    async fn revoke(&self, id: String) -> Result<Value, Fault> {
+        match id.as_str() {
+            "key_known" => Ok(json!({ "id": id, "state": "revoked" })),
+            _ => Err(no_key(&id)),
+        }
     }
 }

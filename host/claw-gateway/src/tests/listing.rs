@@ -175,3 +175,45 @@ async fn an_operator_reloads() {
     assert_eq!(problem["hint"], "the old one stays live");
     door.close().await;
 }
+
+#[tokio::test]
+async fn an_operator_manages_keys() {
+    let door = Door::open().await;
+    let operator = |method: Method, path: &str| door.anonymous(method, path).bearer_auth(OPERATOR);
+    let listed = door.send(operator(Method::GET, "/v1/admin/keys")).await;
+    assert_eq!(listed.json(), json!({ "keys": [{ "id": "key_known" }] }));
+    let create = |body: Value| door.send(operator(Method::POST, "/v1/admin/keys").json(&body));
+    let made = create(json!({ "service": "billing", "rpm": 600, "uses": ["summ*"], "budget": "50usd/month" })).await;
+    assert_eq!((made.status, &made.json()["rpm"]), (201, &json!(600)), "{made:?}");
+    assert_eq!(made.header("cache-control"), "no-store");
+    for wrong in [
+        json!({}),
+        json!([]),
+        json!({ "service": 3 }),
+        json!({ "service": "a", "rpm": -1 }),
+        json!({ "service": "a", "rpm": 1e30 }),
+        json!({ "service": "a", "operator": true }),
+        json!({ "service": "a", "id": "key_mine" }),
+    ] {
+        create(wrong).await.is_problem(422, "invalid_input");
+    }
+    let act = |id: &str, what: &str| operator(Method::POST, &format!("/v1/admin/keys/{id}/{what}"));
+    let rotated = |answer: super::support::Answer| answer.json()["overlap_s"].clone();
+    assert_eq!(rotated(door.send(act("key_known", "rotate")).await), json!(86_400));
+    let none = act("key_known", "rotate").json(&json!({ "overlap_s": 0 }));
+    assert_eq!(rotated(door.send(none).await), json!(0));
+    for wrong in [
+        json!({ "overlap_s": -1 }),
+        json!({ "overlap": 3 }),
+        json!({ "overlap_s": 5e9 }),
+    ] {
+        let answer = door.send(act("key_known", "rotate").json(&wrong)).await;
+        answer.is_problem(422, "invalid_input");
+    }
+    assert_eq!(door.send(act("key_known", "revoke")).await.json()["state"], "revoked");
+    for what in ["rotate", "revoke"] {
+        door.send(act("key_other", what)).await.is_problem(404, "not_found");
+        door.send(act("%20%00", what)).await.is_problem(404, "not_found");
+    }
+    door.close().await;
+}

@@ -24,7 +24,7 @@ use tokio::task::JoinHandle;
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::fmt::MakeWriter;
 
-use super::fakes::{FakeContexts, FakeModels, FakeProcess, FakeSkills, Signals};
+use super::fakes::{FakeContexts, FakeKeys, FakeModels, FakeProcess, FakeSkills, Signals};
 use crate::metrics::CallMetrics;
 use crate::{Gateway, Settings, StaticTokens, serve};
 
@@ -142,6 +142,7 @@ impl Door {
             capabilities: Arc::new(NoCapabilities),
             identity: Arc::new(tokens),
             operations: process.clone(),
+            keys: Arc::new(FakeKeys),
             calls: CallMetrics::new(),
             contexts: Arc::new(FakeContexts::default()),
             settings,

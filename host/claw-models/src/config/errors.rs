@@ -5,6 +5,8 @@ use std::fmt;
 
 use claw_core::cost::BadPrice;
 
+use super::expand::not_set;
+
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("`{path}`: {problem}")]
@@ -51,8 +53,8 @@ pub enum Problem {
     /// `${…}` that is not closed or names no variable.
     #[error("`${{` must be followed by a variable's name and `}}`")]
     BadVariable,
-    /// A variable without which the entry cannot be used at all.
-    #[error("the environment variable `{0}` is not set")]
+    /// A variable or a secret without which the entry cannot be used at all.
+    #[error("{what}", what = not_set(.0))]
     Unset(String),
     /// An address that cannot be one of a provider.
     #[error("{0}")]

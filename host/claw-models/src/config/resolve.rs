@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::Url;
 
 use super::errors::{ConfigError, ConfigErrors, Problem};
-use super::expand::{Unexpanded, expand};
+use super::expand::{Unexpanded, expand, how_to_set};
 use super::{Limits, ModelEntry, ModelsFile, Provider, TimeoutKeys};
 use crate::prices;
 use crate::secret::Secret;
@@ -393,7 +393,7 @@ impl Reading<'_> {
         match expand(text, self.env) {
             Ok(key) if key.is_empty() => Key::Needless,
             Ok(key) => Key::Set(vec![Secret::new(key)]),
-            Err(Unexpanded::Unset(name)) => Key::Missing(format!("set the environment variable `{name}`")),
+            Err(Unexpanded::Unset(name)) => Key::Missing(how_to_set(&name)),
             Err(Unexpanded::Malformed) => {
                 self.wrong("api_key", Problem::BadVariable);
                 Key::Needless

@@ -111,6 +111,10 @@ fn keys_come_from_where_the_entry_says() {
         key(&one("provider: openai\nmodel: m\napi_key: ${NOWHERE}")),
         "missing: set the environment variable `NOWHERE`"
     );
+    assert_eq!(
+        key(&one("provider: openai\nmodel: m\napi_key: ${secret:nowhere}")),
+        "missing: keep it with `claw secret set nowhere`"
+    );
     assert_eq!(key(&one("provider: ollama\nmodel: m")), "needless");
     assert_eq!(key(&one("provider: offline")), "needless");
     assert_eq!(
@@ -232,6 +236,14 @@ fn what_is_wrong_is_told_with_its_key() {
         (
             "provider: openai\nmodel: m\nbase_url: '${NOWHERE}'",
             "`models.e.base_url`: the environment variable `NOWHERE` is not set",
+        ),
+        (
+            "provider: openai\nmodel: m\nbase_url: '${secret:no.where-1}'",
+            "`models.e.base_url`: there is no secret `no.where-1`: keep it with `claw secret set no.where-1`",
+        ),
+        (
+            "provider: openai\nmodel: m\napi_key: '${secret:}'",
+            "`models.e.api_key`: `${` must be followed by a variable's name and `}`",
         ),
         (
             "provider: openai\nmodel: m\napi_key: '${OOPS'",

@@ -4,8 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use claw_core::audit::Level;
-use claw_core::ports::Caller;
-use claw_gateway::{Gateway, Settings, StaticTokens};
+use claw_gateway::{Gateway, Settings};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -15,7 +14,7 @@ use tracing_subscriber::EnvFilter;
 use super::Environment;
 use crate::cli::{AuditLevel, GatewayCommand, RunArgs};
 use crate::client::{self, Client};
-use crate::compose::{Host, HostSettings, Operations};
+use crate::compose::{self, HomeKeys, Host, HostSettings, Operations};
 use crate::config::{self, Exec};
 use crate::exit::{Exit, Failed};
 use crate::home::Running;
@@ -84,20 +83,13 @@ async fn serve(arguments: &RunArgs, environment: &Environment) -> Result<Exit> {
     };
     let mut host = Host::open(home, settings)?;
     host.start().await;
-    let identity = StaticTokens::new().with_token(
-        &home.token()?,
-        Caller {
-            subject: "operator".to_owned(),
-            operator: true,
-            key: None,
-        },
-    )?;
     let gateway = Gateway {
         doors: host.doors.clone(),
         skills: host.catalog.clone(),
         capabilities: host.capabilities.clone(),
-        identity: std::sync::Arc::new(identity),
+        identity: compose::identity(home)?,
         operations: std::sync::Arc::new(Operations::of(&host)),
+        keys: std::sync::Arc::new(HomeKeys::of(home)),
         calls: host.calls.clone(),
         contexts: host.contexts.clone(),
         settings: Settings {

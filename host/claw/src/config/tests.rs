@@ -144,7 +144,16 @@ fn files_that_say_nothing_are_known() {
         ("policies.yaml", ""),
     ]);
     let silent: Vec<&str> = load(&home).unwrap().silent.into_iter().collect();
-    assert_eq!(silent, ["capabilities.yaml", "channels.yaml", "models.yaml", "policies.yaml"]);
+    assert_eq!(
+        silent,
+        [
+            "capabilities.yaml",
+            "channels.yaml",
+            "context.yaml",
+            "models.yaml",
+            "policies.yaml"
+        ]
+    );
 }
 
 #[test]

@@ -60,7 +60,7 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// The home's tokens, and what the environment calls a key, a token, a secret or a password.
+    /// The home's token and secrets, and what the environment calls a key, a token, a secret or a password.
     pub(super) fn of(home: &Home) -> Self {
         let named = |name: &str| {
             ["KEY", "TOKEN", "SECRET", "PASSWORD"]
@@ -72,7 +72,10 @@ impl Known {
         let variables = variables
             .filter(|(name, value)| named(name) && !value.contains('/'))
             .map(|(_, value)| value);
-        Known::new(variables.chain(home.token().ok()))
+        // A store that does not open gives nothing away.
+        let secrets = crate::config::secrets(home).unwrap_or_default();
+        let kept = secrets.names().filter_map(|(name, _)| secrets.get(name).map(str::to_owned));
+        Known::new(variables.chain(home.token().ok()).chain(kept))
     }
 
     /// These values; short ones would be found everywhere.

@@ -105,6 +105,20 @@ fn known_values_are_found_whatever_their_shape_and_short_ones_are_not() {
 }
 
 #[test]
+fn the_secrets_of_a_home_are_known_and_a_store_that_does_not_open_is_no_obstacle() {
+    let directory = tempfile::tempdir().unwrap();
+    let home = Home::find(Some(directory.path().join("home"))).unwrap();
+    home.create().unwrap();
+    let key = claw_store::HomeKey::load_or_create(&home.key()).unwrap();
+    let store = claw_store::SecretStore::new(&home.secrets(), &key);
+    store.set("plain", "no shape that anybody knows").unwrap();
+    let text = "say no shape that anybody knows";
+    assert_eq!(find(text, &Known::of(&home)), [(4..text.len(), Class::OwnSecret)]);
+    std::fs::write(home.secrets(), "forged").unwrap();
+    assert_eq!(find(text, &Known::of(&home)), []);
+}
+
+#[test]
 fn overlaps_are_found_once() {
     let text = format!("Authorization: Bearer ghp_{}", "a1B2c3D4e5F6".repeat(3));
     let found = find(&text, &Known::default());
