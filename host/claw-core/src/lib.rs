@@ -5,6 +5,7 @@
 pub mod audit;
 pub mod backoff;
 pub mod budget;
+pub mod calendar;
 pub mod capability;
 pub mod context;
 pub mod cost;
