@@ -24,4 +24,5 @@ pub mod pipeline;
 pub mod policy;
 pub mod ports;
 pub mod routing;
+pub mod usual;
 pub mod wire;

@@ -8,6 +8,7 @@ mod key;
 mod private_file;
 mod reader;
 mod sessions;
+mod tally;
 pub mod time;
 
 #[cfg(test)]
@@ -18,7 +19,8 @@ pub use idempotency::{IdempotencyLimits, IdempotencyStore};
 pub use journal::{Journal, JournalOptions, Recovered, Truncated};
 pub use key::HomeKey;
 pub use reader::{
-    AnchorState, Bad, BodyView, Content, Entry, EntryStatus, Filter, Followed, Head, Page, PolicyView, Reader, Stats, Totals,
-    Tree, Verified,
+    AnchorState, Bad, BodyView, Content, Entry, EntryStatus, Figure, Filter, Followed, Head, Latency, Page, PolicyView, Reader,
+    Span, Stats, Totals, Tree, TriedView, Unusual, Usage, UsageBy, UsageRow, UsageTotals, Verified,
 };
 pub use sessions::{SessionLimits, Sessions};
+pub use tally::Tally;

@@ -1,4 +1,8 @@
-#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test may stop at the first surprise"
+)]
 
 use std::collections::HashSet;
 
@@ -127,12 +131,12 @@ fn the_shipped_table_is_whole_and_names_a_model_once() {
     }
     let raw: serde_json::Value = serde_json::from_str(DATA).unwrap();
     for table in raw["tables"].as_array().unwrap() {
-        assert!(claw_date(table["as_of"].as_str()), "{table:?}");
+        assert!(is_date(table["as_of"].as_str()), "{table:?}");
         assert!(table["source"].as_str().is_some_and(|source| source.starts_with("https://")));
     }
 }
 
-fn claw_date(text: Option<&str>) -> bool {
+fn is_date(text: Option<&str>) -> bool {
     text.is_some_and(|text| text.len() == 10 && text.split('-').all(|part| part.parse::<u32>().is_ok()))
 }
 
