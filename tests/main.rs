@@ -18,3 +18,4 @@ mod examples;
 mod hostile;
 mod hot_drop;
 mod killed;
+mod usage;

@@ -2,6 +2,7 @@
 
 mod models;
 mod skill;
+mod usage;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub use models::{ExplainArgs, ModelsCommand, TestModelsArgs};
 pub use skill::{AllowArgs, BuildArgs, CheckArgs, InspectArgs, Language, NewArgs, RecordArgs, SkillCommand, TestArgs};
+pub use usage::{By, UsageArgs};
 
 /// AI skills and model calls as infrastructure: sandboxed, audited, on machines you own.
 #[derive(Debug, Parser)]
@@ -50,6 +52,8 @@ pub enum Command {
     /// List, try and explain the models
     #[command(subcommand)]
     Models(ModelsCommand),
+    /// What model calls used and cost, and how budgets stand
+    Usage(UsageArgs),
     /// Look into the audit journal
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -185,8 +189,11 @@ pub enum AuditCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Calls, tokens and cost, by caller, model and capability
+    /// Calls, tokens, cost, latency and errors, and what is unusual about callers
     Stats {
+        /// Only entries that began after this: RFC 3339, or `15m`, `2h`, `7d` ago
+        #[arg(long, value_name = "TIME")]
+        since: Option<String>,
         /// Print JSON
         #[arg(long)]
         json: bool,

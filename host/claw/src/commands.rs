@@ -7,6 +7,8 @@ mod invoke;
 mod models;
 mod onboard;
 pub mod skill;
+mod times;
+mod usage;
 
 use anyhow::Result;
 
@@ -51,6 +53,7 @@ pub fn run(cli: Cli) -> Result<Exit> {
         Command::Skill(command) => skill::run(command, &environment),
         Command::Invoke(arguments) => invoke::run(&arguments, &environment),
         Command::Models(command) => models::run(command, &environment),
+        Command::Usage(arguments) => usage::run(&arguments, &environment),
         Command::Audit(command) => audit::run(command, &environment),
         Command::Config(command) => config::run(command, &environment),
         Command::Token => {

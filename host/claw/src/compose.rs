@@ -9,12 +9,13 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use arc_swap::ArcSwap;
 use claw_core::audit::Level;
+use claw_core::budget::Ledger;
 use claw_core::errors::{Code, Fault};
 use claw_core::grants::GrantBook;
 use claw_core::observe::{Observed, Observer};
 use claw_core::pipeline::{Completer, Doors, Invoker};
 use claw_core::policy::Policy;
-use claw_core::ports::{AuditLog, Unlimited};
+use claw_core::ports::AuditLog;
 use claw_engine::{Catalog, Compiler, Engine, EngineSettings, Loader, WatchSettings, Watcher};
 use claw_exec::ExecCapabilities;
 use claw_gateway::CallMetrics;
@@ -27,6 +28,8 @@ use crate::config::{self, Config, Mistakes};
 use crate::contexts::HomeContexts;
 use crate::exit::Failed;
 use crate::home::Home;
+use crate::spending::Spending;
+use crate::unpriced::Unpriced;
 
 /// How a host is put together.
 #[derive(Clone, Debug)]
@@ -83,6 +86,7 @@ pub struct Host {
     /// What model calls can be given beside their own words.
     pub contexts: Arc<HomeContexts>,
     live: Arc<LiveConfig>,
+    spending: Arc<Spending>,
     journal: Journal,
     home: Home,
     settings: HostSettings,
@@ -98,6 +102,7 @@ pub struct LiveConfig {
     context: Arc<ContextProviders>,
     capabilities: Arc<ExecCapabilities>,
     catalog: Arc<Catalog>,
+    ledger: Arc<Ledger>,
     /// What the files looked like before they were first read.
     first_seen: Signatures,
     /// The files that say nothing in what is in force; held while they are read again, by
@@ -136,7 +141,8 @@ impl Host {
             mirror,
             ..JournalOptions::default()
         };
-        let (journal, recovered) = Journal::open_with(journal, &key, options)?;
+        let path = journal;
+        let (journal, recovered) = Journal::open_with(path, &key, options)?;
         if !recovered.interrupted.is_empty() {
             tracing::warn!(
                 calls = recovered.interrupted.len(),
@@ -161,14 +167,18 @@ impl Host {
         });
         let policy = Arc::new(ArcSwap::from_pointee(Policy::try_new(&config.policies)?));
 
+        // What was cut off is closed by now, and counts.
+        let spending = Arc::new(Spending::open(path, &key)?);
+        let ledger = Arc::new(spending.ledger(config.budgets.budgets()?));
+
         let calls = CallMetrics::new();
-        let observers: Vec<Arc<dyn Observer>> = vec![Arc::new(calls.clone())];
+        let observers: Vec<Arc<dyn Observer>> = vec![Arc::new(calls.clone()), Arc::new(Unpriced::default())];
         let audit: Arc<dyn AuditLog> = Arc::new(Observed::new(Arc::new(journal.clone()), observers));
         let completer = Completer {
             audit: audit.clone(),
             policy: policy.clone(),
             models: models.clone(),
-            budgets: Arc::new(Unlimited),
+            budgets: ledger.clone(),
             level: settings.audit_models,
         };
         let invoker = Invoker {
@@ -186,6 +196,7 @@ impl Host {
             context,
             capabilities: capabilities.clone(),
             catalog: catalog.clone(),
+            ledger,
             first_seen,
             silent: Mutex::new(config.silent),
             refused: Mutex::default(),
@@ -198,6 +209,7 @@ impl Host {
             calls,
             contexts,
             live: Arc::new(live),
+            spending,
             journal,
             home: home.clone(),
             settings,
@@ -219,6 +231,8 @@ impl Host {
         self.tasks.push(tokio::spawn(watcher.run(self.stop.subscribe())));
         self.tasks
             .push(tokio::spawn(follow(self.live.clone(), self.stop.subscribe())));
+        self.tasks
+            .push(tokio::spawn(keep(self.spending.clone(), self.stop.subscribe())));
     }
 
     /// The configuration in force.
@@ -244,7 +258,13 @@ impl Host {
         }
         drop(self.doors);
         let journal = self.journal;
-        tokio::task::spawn_blocking(move || journal.close()).await??;
+        let spending = self.spending;
+        tokio::task::spawn_blocking(move || {
+            let closed = journal.close();
+            spending.keep();
+            closed
+        })
+        .await??;
         Ok(())
     }
 }
@@ -293,6 +313,10 @@ impl LiveConfig {
             }])
         };
         let policy = Policy::try_new(&config.policies).map_err(|error| mistake("policies.yaml", error.to_string()))?;
+        let budgets = config
+            .budgets
+            .budgets()
+            .map_err(|errors| mistake("budgets.yaml", errors.to_string()))?;
         // Everything that can fail comes before the first change. The commands go first: what
         // they are checked against lies on the disk and may change in between; what models are
         // checked against does not.
@@ -308,6 +332,7 @@ impl LiveConfig {
             .replace(&config.models, &config::environment_variable)
             .map_err(|errors| mistake("models.yaml", errors.to_string()))?;
         self.policy.store(Arc::new(policy));
+        self.ledger.replace(budgets, claw_store::time::now_us());
         self.catalog.replace_grants(Arc::new(config.grants.clone()));
         Ok(())
     }
@@ -315,6 +340,23 @@ impl LiveConfig {
     /// What keeps the files from being in force, if something does.
     pub fn mistakes(&self) -> Option<Mistakes> {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// How often what was spent is written down: so much of the journal a start reads again.
+const KEEP: Duration = Duration::from_secs(300);
+
+/// Writes down what was spent, until told to stop.
+async fn keep(spending: Arc<Spending>, mut stop: watch::Receiver<bool>) {
+    while !*stop.borrow() {
+        tokio::select! {
+            _ = stop.changed() => {}
+            () = tokio::time::sleep(KEEP) => {
+                let spending = spending.clone();
+                // What fails is logged by `keep` itself.
+                let _ = tokio::task::spawn_blocking(move || spending.keep()).await;
+            }
+        }
     }
 }
 

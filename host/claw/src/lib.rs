@@ -10,3 +10,5 @@ pub mod contexts;
 pub mod exit;
 pub mod home;
 pub mod output;
+pub mod spending;
+pub mod unpriced;
