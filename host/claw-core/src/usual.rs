@@ -46,11 +46,13 @@ impl Usual {
     }
 }
 
-/// The figure in the middle; of an even number, the lower of the two.
+/// The figure in the middle; of an even number, half-way between the two.
 fn median(figures: impl Iterator<Item = u64>) -> Option<u64> {
     let mut figures: Vec<u64> = figures.collect();
-    let middle = figures.len().checked_sub(1)? / 2;
-    Some(*figures.select_nth_unstable(middle).1)
+    figures.sort_unstable();
+    let upper = figures.get(figures.len() / 2).copied()?;
+    let lower = figures.get(figures.len().saturating_sub(1) / 2).copied()?;
+    Some(lower + (upper - lower) / 2)
 }
 
 #[cfg(test)]
