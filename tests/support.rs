@@ -4,6 +4,7 @@
 
 pub(crate) mod gateway;
 pub(crate) mod guests;
+pub(crate) mod upstream;
 
 pub(crate) use gateway::TestGateway;
 

@@ -189,7 +189,7 @@ async fn costs_are_the_same_to_the_nano_dollar_wherever_they_are_shown() {
     assert_eq!(lines[1], "priced,3,0,3003,231,900,33,0.001131231,1131231,0,0");
     assert_eq!(lines[2], "unpriced,2,0,2002,154,600,22,0.000000000,0,2,0");
     let table = gateway.claw(&["usage", "--by", "model"]);
-    assert!(table.out.contains("$0.000000000 + 2 calls of unknown price"), "{}", table.out);
+    assert!(table.out.contains("$0.00 + 2 calls of unknown price"), "{}", table.out);
     assert!(table.err.contains("2 calls have no known price"), "{}", table.err);
     let empty = parsed(&gateway.claw(&["usage", "--until", "2020-01-01", "--since", "2019-01-01", "--json"]));
     assert_eq!((&empty["rows"], &empty["total"]["calls"]), (&json!([]), &json!(0)));

@@ -124,6 +124,16 @@ impl TestGateway {
         child.wait().unwrap();
     }
 
+    /// Where it is.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The operator's token.
+    pub(crate) fn token(&self) -> &str {
+        &self.token
+    }
+
     /// Its home.
     pub(crate) fn home(&self) -> &Path {
         self.home.path()

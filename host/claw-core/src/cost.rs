@@ -237,6 +237,14 @@ fn total<const N: usize>(parts: [(u64, u64); N]) -> u64 {
     u64::try_from(pico.div_ceil(PICO_PER_NANO)).unwrap_or(u64::MAX)
 }
 
+/// An amount in US dollars, exact, with at least two places: `$0.000042`.
+pub fn dollars(nanousd: u64) -> String {
+    let (whole, nanos) = (nanousd / 1_000_000_000, nanousd % 1_000_000_000);
+    let places = format!("{nanos:09}");
+    let places = places.trim_end_matches('0');
+    format!("${whole}.{places:0<2}")
+}
+
 fn per_token(key: &'static str, value: f64) -> Result<u64, BadPrice> {
     pico(key, value, MAX_USD_PER_MTOK, PICO_PER_MTOK_DOLLAR)
 }

@@ -1,7 +1,8 @@
-//! Callers known by fixed tokens. Keeps hashes only, compares them in constant time, and
-//! refuses tokens that could be guessed.
+//! Callers known by fixed tokens, and several ways to know one. Keeps hashes only, compares
+//! them in constant time, and refuses tokens that could be guessed.
 
 use std::fmt;
+use std::sync::Arc;
 
 use claw_core::ports::{Caller, Identity};
 use sha2::{Digest, Sha256};
@@ -73,6 +74,22 @@ impl fmt::Debug for StaticTokens {
     }
 }
 
+/// Several ways to know a caller: the first that does counts.
+pub struct FirstOf(Vec<Arc<dyn Identity>>);
+
+impl FirstOf {
+    /// These, asked in this order.
+    pub fn new(identities: Vec<Arc<dyn Identity>>) -> Self {
+        FirstOf(identities)
+    }
+}
+
+impl Identity for FirstOf {
+    fn authenticate(&self, presented: &str) -> Option<Caller> {
+        self.0.iter().find_map(|identity| identity.authenticate(presented))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
@@ -100,6 +117,19 @@ mod tests {
             assert_eq!(tokens.authenticate(wrong), None, "{wrong:?}");
         }
         assert_eq!(StaticTokens::new().authenticate(&one), None);
+    }
+
+    #[test]
+    fn several_are_asked_in_their_order() {
+        let [one, two] = ["1", "2"].map(|digit| digit.repeat(32));
+        let knows = |token: &str, name: &str| -> Arc<dyn Identity> {
+            Arc::new(StaticTokens::new().with_token(token, caller(name)).unwrap())
+        };
+        let both = FirstOf::new(vec![knows(&one, "a"), knows(&two, "b"), knows(&one, "c")]);
+        assert_eq!(both.authenticate(&one), Some(caller("a")));
+        assert_eq!(both.authenticate(&two), Some(caller("b")));
+        assert_eq!(both.authenticate("3"), None);
+        assert_eq!(FirstOf::new(Vec::new()).authenticate(&one), None);
     }
 
     #[test]

@@ -16,7 +16,7 @@ mod routes;
 mod server;
 
 pub use gateway::{FailureLimit, Gateway, Operations, Settings};
-pub use identity::{StaticTokens, WeakToken};
+pub use identity::{FirstOf, StaticTokens, WeakToken};
 pub use metrics::CallMetrics;
 pub use problem::{HttpCode, status_of};
 pub use routes::{Access, ROUTES, Route};

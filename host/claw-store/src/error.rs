@@ -61,6 +61,22 @@ pub enum StoreError {
         /// What is wrong with it.
         why: String,
     },
+    /// What a service's key allows cannot be understood.
+    #[error("`{}`: the key `{id}` cannot be read: {why}\nhint: revoke it with `claw key revoke {id}`, and make another", path.display())]
+    BadKey {
+        /// The database.
+        path: PathBuf,
+        /// The key's public id.
+        id: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Another file took the place of one that is in use.
+    #[error("`{}` was replaced while it was in use\nhint: stop the gateway before you restore or remove it, then start it again", path.display())]
+    Replaced {
+        /// The file.
+        path: PathBuf,
+    },
     /// Others than its owner may read the key.
     #[error("`{}` can be read or written by others (mode {mode:04o})\nhint: run `chmod 600 {}`", path.display(), path.display())]
     KeyPermissions {

@@ -1,5 +1,6 @@
 //! State on this machine's disk: the audit journal, its readers and its mirror, the answers
-//! kept by idempotency key, and the home's key. Decides nothing about calls.
+//! kept by idempotency key, the keys of services, the secrets of providers, and the home's key.
+//! Decides nothing about calls.
 
 mod error;
 mod idempotency;
@@ -7,6 +8,7 @@ mod journal;
 mod key;
 mod private_file;
 mod reader;
+mod service_keys;
 mod sessions;
 mod tally;
 pub mod time;
@@ -22,5 +24,6 @@ pub use reader::{
     AnchorState, Bad, BodyView, Content, Entry, EntryStatus, Figure, Filter, Followed, Head, Latency, Page, PolicyView, Reader,
     Span, Stats, Totals, Tree, TriedView, Unusual, Usage, UsageBy, UsageRow, UsageTotals, Verified,
 };
+pub use service_keys::{KeyError, KeyRecord, KeyState, KeyStore, Made, ServiceKeys, ServiceSecret};
 pub use sessions::{SessionLimits, Sessions};
 pub use tally::Tally;

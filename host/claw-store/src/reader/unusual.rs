@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use claw_core::cost::dollars;
 use claw_core::usual::Usual;
 use serde::Serialize;
 
@@ -129,10 +130,6 @@ impl Figure {
             Figure::FailedPerMille => format!("{}.{}%", value / 10, value % 10),
         }
     }
-}
-
-fn dollars(nanousd: u64) -> String {
-    format!("${}.{:04}", nanousd / 1_000_000_000, nanousd % 1_000_000_000 / 100_000)
 }
 
 /// What each caller did, window by window, the last one first.

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use claw_core::cost::dollars;
 use claw_core::ids::InvocationId;
 use claw_store::{Entry, EntryStatus, Filter, HomeKey, Reader, Verified};
 
@@ -158,11 +159,6 @@ fn cost(entry: &Entry) -> String {
         None if entry.input_tokens.is_some() => "unknown".to_owned(),
         None => String::new(),
     }
-}
-
-/// To the last digit, so that what is shown adds up.
-fn dollars(nano: u64) -> String {
-    format!("${}.{:09}", nano / 1_000_000_000, nano % 1_000_000_000)
 }
 
 fn show(reader: &Reader, id: &str, as_json: bool) -> Result<Exit> {

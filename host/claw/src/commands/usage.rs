@@ -4,10 +4,11 @@
 mod csv;
 
 use anyhow::Result;
-use claw_core::budget::{Book, BudgetStatus, Limit};
+use claw_core::budget::{Book, Budget, BudgetStatus, Limit};
 use claw_core::calendar::rfc3339;
+use claw_core::cost::dollars;
 use claw_store::time::now_us;
-use claw_store::{Filter, HomeKey, Reader, Usage, UsageBy, UsageTotals};
+use claw_store::{Filter, HomeKey, KeyState, KeyStore, Reader, Usage, UsageBy, UsageTotals};
 use serde_json::json;
 
 use super::audit::without_journal;
@@ -15,6 +16,7 @@ use super::{Environment, times};
 use crate::cli::{By, UsageArgs};
 use crate::config;
 use crate::exit::{Exit, Failed};
+use crate::home::Home;
 use crate::output::{self, Style};
 use crate::spending;
 
@@ -31,7 +33,8 @@ pub(super) fn run(arguments: &UsageArgs, environment: &Environment) -> Result<Ex
     if arguments.budgets {
         let config = config::load(home).map_err(Failed::from)?;
         let spent = spending::tally(&home.journal(), &key)?;
-        let budgets = config.budgets.budgets()?;
+        let mut budgets = config.budgets.budgets()?;
+        budgets.extend(of_keys(home)?);
         let status = Book::new(budgets, spent.spending().clone(), now_us()).status(now_us());
         if arguments.json {
             output::json(&json!({ "budgets": status }));
@@ -69,6 +72,19 @@ pub(super) fn run(arguments: &UsageArgs, environment: &Environment) -> Result<Ex
     Ok(Exit::Ok)
 }
 
+/// The budgets that keys which still work were made with.
+fn of_keys(home: &Home) -> Result<Vec<Budget>> {
+    let path = home.state().join("keys.db");
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let (keys, now_us) = (KeyStore::open(&path)?.list()?, now_us());
+    let works = keys
+        .iter()
+        .filter(|key| matches!(key.state(now_us), KeyState::Active | KeyState::Rotating));
+    Ok(works.filter_map(|key| Budget::of_key(&key.scope)).collect())
+}
+
 fn by(by: By) -> UsageBy {
     match by {
         By::Service => UsageBy::Service,
@@ -99,11 +115,6 @@ fn shown(usage: &Usage, since_us: i64, until_us: Option<i64>) -> serde_json::Val
     })
 }
 
-/// Dollars to the billionth.
-fn dollars(nanousd: u64) -> String {
-    format!("{}.{:09}", nanousd / 1_000_000_000, nanousd % 1_000_000_000)
-}
-
 fn table(usage: &Usage, style: Style) -> String {
     let head = match usage.by {
         UsageBy::Service => "SERVICE",
@@ -127,7 +138,7 @@ fn table(usage: &Usage, style: Style) -> String {
             totals.output_tokens.to_string(),
             totals.cached_tokens.to_string(),
             totals.reasoning_tokens.to_string(),
-            format!("${}{unknown}", dollars(totals.cost_nanousd)),
+            format!("{}{unknown}", dollars(totals.cost_nanousd)),
         ]
     };
     let mut rows: Vec<_> = usage
@@ -161,7 +172,7 @@ fn of_budgets(status: &[BudgetStatus], style: Style) -> String {
             status.budget.name.clone(),
             if whom.is_empty() { "everybody".to_owned() } else { whom },
             status.budget.limit.to_string(),
-            format!("${}{unknown}", dollars(status.spent_nanousd)),
+            format!("{}{unknown}", dollars(status.spent_nanousd)),
             percent(status.spent_nanousd, &status.budget.limit),
             status.resets_at.clone().unwrap_or_else(|| "never".to_owned()),
         ]

@@ -72,7 +72,7 @@ async fn what_is_far_from_a_callers_own_history_is_said_with_the_figures() {
         [
             "billing: 60 calls in the last hour, 3 is usual (median of 24 h)",
             "breaking: 41.6% failed in the last hour, 0.0% is usual (median of 24 h)",
-            "dear: $0.9000 in the last hour, $0.0010 is usual (median of 24 h)",
+            "dear: $0.90 in the last hour, $0.001 is usual (median of 24 h)",
         ]
     );
 }

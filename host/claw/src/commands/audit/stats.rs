@@ -1,11 +1,11 @@
 //! `claw audit stats`: sums, latencies, errors, and what is unusual about callers.
 
 use anyhow::Result;
+use claw_core::cost::dollars;
 use claw_store::time::now_us;
 use claw_store::{Filter, Latency, Reader, Stats, Totals, Unusual};
 use serde::Serialize;
 
-use super::dollars;
 use crate::commands::times;
 use crate::exit::Exit;
 use crate::output::{self, Style};

@@ -3,8 +3,6 @@
 
 use claw_store::Usage;
 
-use super::dollars;
-
 /// One line a name, and a first one with what the columns are.
 pub(super) fn of(usage: &Usage) -> String {
     let mut text = String::from(
@@ -21,7 +19,7 @@ pub(super) fn of(usage: &Usage) -> String {
             sums.output_tokens.to_string(),
             sums.cached_tokens.to_string(),
             sums.reasoning_tokens.to_string(),
-            dollars(sums.cost_nanousd),
+            decimals(sums.cost_nanousd),
             sums.cost_nanousd.to_string(),
             sums.cost_unknown_calls.to_string(),
             sums.estimated_calls.to_string(),
@@ -30,6 +28,11 @@ pub(super) fn of(usage: &Usage) -> String {
         text += "\r\n";
     }
     text
+}
+
+/// Dollars with all nine decimals, as spreadsheets read them.
+fn decimals(nanousd: u64) -> String {
+    format!("{}.{:09}", nanousd / 1_000_000_000, nanousd % 1_000_000_000)
 }
 
 pub(super) fn cell(text: &str) -> String {

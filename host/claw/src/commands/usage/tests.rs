@@ -56,8 +56,29 @@ fn budgets_say_whose_how_much_and_until_when() {
     let now = 1_795_226_828_000_000;
     let status = Book::new(budgets, Spending::default(), now).status(now);
     insta::assert_snapshot!(of_budgets(&status, Style::plain()), @"
-    BUDGET  OF                 LIMIT       SPENT         USED  BEGINS ANEW
-    all     everybody          1usd/total  $0.000000000  0%    never
-    pr      skill pr-*, use s  0usd/month  $0.000000000  -     2026-12-01T00:00:00Z
+    BUDGET  OF                 LIMIT       SPENT  USED  BEGINS ANEW
+    all     everybody          1usd/total  $0.00  0%    never
+    pr      skill pr-*, use s  0usd/month  $0.00  -     2026-12-01T00:00:00Z
     ");
+}
+
+#[test]
+fn keys_that_still_work_bring_their_budgets() {
+    let directory = tempfile::tempdir().unwrap();
+    let home = Home::find(Some(directory.path().join("home"))).unwrap();
+    home.create().unwrap();
+    assert!(of_keys(&home).unwrap().is_empty());
+    let mut store = KeyStore::open(&home.state().join("keys.db")).unwrap();
+    let mut key = |service: &str, budget: Option<&str>| {
+        let scope = claw_core::keys::KeyScope {
+            service: service.to_owned(),
+            budget: budget.map(|budget| budget.parse().unwrap()),
+            ..claw_core::keys::KeyScope::default()
+        };
+        store.create(scope).unwrap().record.scope.id
+    };
+    let (kept, _free, revoked) = (key("a", Some("5usd/day")), key("b", None), key("c", Some("6usd/day")));
+    store.revoke(&revoked).unwrap();
+    let found: Vec<_> = of_keys(&home).unwrap().into_iter().map(|budget| budget.name).collect();
+    assert_eq!(found, [kept]);
 }

@@ -45,15 +45,15 @@ fn everything_that_is_asked_for_is_there() {
     };
     insta::assert_snapshot!(text(&stats, &[unusual], Style::plain()), @"
     TOP CALLER  CALLS  OK  FAILED  TOKENS IN  TOKENS OUT  COST
-    dear        1      1   0       0          0           $0.002000000
+    dear        1      1   0       0          0           $0.002
     same        10     10  0       0          0           $0.000000001
     busy        9      9   0       0          0           $0.000000001
 
     MODEL  CALLS  OK  FAILED  TOKENS IN  TOKENS OUT  COST
-    small  1      1   0       0          0           $0.002000000
+    small  1      1   0       0          0           $0.002
 
     CALLER · MODEL  CALLS  OK  FAILED  TOKENS IN  TOKENS OUT  COST
-    dear · small    1      1   0       0          0           $0.002000000
+    dear · small    1      1   0       0          0           $0.002
 
     LATENCY  CALLS  P50 MS  P95 MS  P99 MS  MAX MS
     small    1      1.2     20.0    30.0    30.9
