@@ -22,3 +22,4 @@ mod keys;
 mod killed;
 mod policy;
 mod sdks;
+mod usage;

@@ -78,6 +78,10 @@ pub struct Intent {
     /// What a model call was given beside its own words.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub context: Vec<ContextUse>,
+    /// The most that a model call can cost, which was set aside for it, in billionths of a US
+    /// dollar; absent where no price is known, and of what is no model call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserved_nanousd: Option<u64>,
     /// What policy decided, and which configuration was live.
     pub policy: Decision,
     /// How durable the row is before the call goes on.

@@ -26,6 +26,12 @@ impl InvocationId {
         InvocationId((millis << 80) | (random >> 48))
     }
 
+    /// When it was generated, in microseconds since 1970 and whole milliseconds.
+    pub fn unix_us(self) -> i64 {
+        // 48 bits of milliseconds: their microseconds fit.
+        i64::try_from(self.0 >> 80).unwrap_or(i64::MAX).saturating_mul(1_000)
+    }
+
     /// The 16 bytes of the id, most significant first.
     pub fn to_bytes(self) -> [u8; 16] {
         self.0.to_be_bytes()

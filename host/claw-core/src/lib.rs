@@ -5,6 +5,7 @@
 pub mod audit;
 pub mod backoff;
 pub mod budget;
+pub mod calendar;
 pub mod capability;
 pub mod context;
 pub mod cost;
@@ -23,4 +24,5 @@ pub mod pipeline;
 pub mod policy;
 pub mod ports;
 pub mod routing;
+pub mod usual;
 pub mod wire;

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use crate::audit::{Intent, Outcome};
+use crate::budget::Note;
 use crate::capability::{Payload, SkillRef};
 use crate::errors::Fault;
 use crate::grants::{Grants, Limits};
@@ -411,10 +412,12 @@ pub trait Models: Send + Sync {
 /// Who pays for a call.
 #[derive(Clone, Copy, Debug)]
 pub struct Spender<'a> {
+    /// The id of the call.
+    pub id: InvocationId,
     /// The caller's name.
     pub caller: &'a str,
-    /// The id of its key, where it has one.
-    pub key: Option<&'a str>,
+    /// Its key, where it has one.
+    pub key: Option<&'a KeyScope>,
     /// The skill whose sandbox makes the call.
     pub skill: Option<&'a str>,
     /// The model use.
@@ -438,6 +441,10 @@ pub trait Budgets: Send + Sync {
 
 /// Money that was set aside for one call.
 pub trait Reservation: Send + Sync {
+    /// What there is to say about the budgets that the call counts for.
+    fn notes(&self) -> &[Note] {
+        &[]
+    }
     /// The call is over and cost this much; what is left of the reservation is free again.
     /// Dropping a reservation without this keeps all of it spent.
     fn settle(self: Box<Self>, cost_nanousd: Option<u64>);

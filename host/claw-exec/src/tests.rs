@@ -37,6 +37,7 @@ fn permit(capability: &str) -> Permit {
         .permit(&Question {
             caller: "test",
             capability,
+            skill: None,
             effects: Effects::None,
             depth: 0,
         })

@@ -31,6 +31,8 @@ pub(crate) struct Counts {
     pub(crate) output: Option<u64>,
     pub(crate) cached: u64,
     pub(crate) cache_written: u64,
+    /// Of those written, for an hour.
+    pub(crate) cache_written_1h: u64,
     pub(crate) reasoning: u64,
 }
 
@@ -115,14 +117,17 @@ impl Counts {
             input: input_tokens,
             cached: cached_tokens,
             cache_written: self.cache_written,
+            cache_written_1h: self.cache_written_1h,
             output: output_tokens,
+            reasoning: self.reasoning,
+            images: 0,
         };
         Usage {
             input_tokens,
             output_tokens,
             cached_tokens,
             reasoning_tokens: self.reasoning.min(output_tokens),
-            cost_nanousd: entry.price.and_then(|price| price.cost_nanousd(&tokens)),
+            cost_nanousd: entry.price.map(|price| price.cost_nanousd(&tokens)),
             estimated: self.input.is_none() || self.output.is_none(),
         }
     }

@@ -13,6 +13,7 @@ use claw_core::routing::Window;
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::prices::PriceBook;
 use crate::secret::Secret;
 
 pub use errors::{ConfigError, ConfigErrors, Problem};
@@ -65,6 +66,9 @@ pub struct ModelsFile {
     /// Who serves a use, where that is more than `use_for` can say.
     #[serde(default)]
     pub uses: BTreeMap<String, Grouped>,
+    /// Prices that go before the shipped ones: those of `prices.yaml`.
+    #[serde(skip)]
+    pub prices: PriceBook,
 }
 
 impl ModelsFile {
@@ -111,7 +115,7 @@ pub struct ModelEntry {
     pub max_attempts: Option<u32>,
     /// The most tokens to make where the call does not say.
     pub max_tokens: Option<u32>,
-    /// What it costs, where the built-in table is not to be used.
+    /// What it costs, whatever `prices.yaml` and the shipped table say.
     pub price: Option<PriceList>,
     /// Headers that every request carries.
     #[serde(default)]
@@ -128,7 +132,7 @@ pub struct ModelEntry {
     /// What it bears.
     #[serde(default)]
     pub limits: Limits,
-    /// How many tokens it can read and make together.
+    /// How many tokens it can read and make together. Absent: as the shipped table says.
     pub context_tokens: Option<u64>,
     /// Entries that are tried after it.
     #[serde(default)]

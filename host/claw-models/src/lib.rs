@@ -29,4 +29,5 @@ pub use config::{
 };
 pub use context::{ContextEntry, ContextFile, ContextProviders, SessionKeys};
 pub use models::{ModelDescription, ProviderModels};
+pub use prices::{PriceBook, PricesFile};
 pub use secret::Secret;

@@ -98,7 +98,7 @@ fn ceiling(live: &Live, wanted: &Wanted<'_>) -> Option<u64> {
         output,
         ..Tokens::default()
     };
-    live.entry.price.and_then(|price| price.cost_nanousd(&tokens))
+    live.entry.price.map(|price| price.ceiling_nanousd(&tokens))
 }
 
 /// What keeps an entry from serving a call now.

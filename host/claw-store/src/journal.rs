@@ -28,6 +28,7 @@ use tokio::sync::oneshot;
 use crate::error::StoreError;
 use crate::key::{Hasher, HomeKey, Sealer};
 use gate::{Gate, Place, Room};
+pub(crate) use recover::hash_at;
 use row::{BodyNote, Head, IntentBody, OutcomeBody};
 use syncer::SyncFile;
 use writer::{Append, Kept, Message, What, Writer};

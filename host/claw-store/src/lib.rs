@@ -11,6 +11,7 @@ mod reader;
 mod secrets;
 mod service_keys;
 mod sessions;
+mod tally;
 pub mod time;
 
 #[cfg(test)]
@@ -21,9 +22,10 @@ pub use idempotency::{IdempotencyLimits, IdempotencyStore};
 pub use journal::{Journal, JournalOptions, Recovered, Truncated};
 pub use key::HomeKey;
 pub use reader::{
-    AnchorState, Bad, BodyView, Content, Entry, EntryStatus, Filter, Followed, Head, Page, PolicyView, Reader, Stats, Totals,
-    Tree, Verified,
+    AnchorState, Bad, BodyView, Content, Entry, EntryStatus, Figure, Filter, Followed, Head, Latency, Page, PolicyView, Reader,
+    Span, Stats, Totals, Tree, TriedView, Unusual, Usage, UsageBy, UsageRow, UsageTotals, Verified,
 };
 pub use secrets::{SecretError, SecretStore, Secrets};
 pub use service_keys::{KeyError, KeyRecord, KeyState, KeyStore, KeyView, Made, ServiceKeys, ServiceSecret};
 pub use sessions::{SessionLimits, Sessions};
+pub use tally::Tally;

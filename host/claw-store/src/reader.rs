@@ -2,10 +2,13 @@
 //! holds no snapshot for long, so that the writer's log stays short. All of it waits for the
 //! disk: not for the thread of an event loop.
 
+mod charges;
 mod entry;
 mod query;
 mod show;
 mod stats;
+mod unusual;
+mod usage;
 mod verify;
 
 use std::path::{Path, PathBuf};
@@ -13,10 +16,12 @@ use std::path::{Path, PathBuf};
 use claw_core::ids::InvocationId;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-pub use entry::{Entry, EntryStatus, PolicyView};
+pub use entry::{Entry, EntryStatus, PolicyView, TriedView};
 pub use query::{Filter, Page};
 pub use show::{BodyView, Content, Tree};
-pub use stats::{Stats, Totals};
+pub use stats::{Latency, Stats, Totals};
+pub use unusual::{Figure, Span, Unusual};
+pub use usage::{Usage, UsageBy, UsageRow, UsageTotals};
 pub use verify::{AnchorState, Bad, Head, Verified};
 
 use crate::error::StoreError;
@@ -111,6 +116,11 @@ impl Reader {
         })?;
         let seq = entries.last().and_then(|entry| entry.closed_seq).unwrap_or(after);
         Ok(Followed { entries, seq })
+    }
+
+    /// The hash of a row, if it is there.
+    pub(crate) fn row_hash(&self, seq: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        crate::journal::hash_at(&self.connection, seq).map_err(StoreError::sqlite(&self.path))
     }
 
     /// Whether this row is the outcome of that call.

@@ -68,6 +68,7 @@ pub(crate) fn intent(caller: &str) -> Intent {
         key: None,
         api: None,
         context: Vec::new(),
+        reserved_nanousd: None,
         id: InvocationId::generate(),
         parent: None,
         trace_id: "4bf92f3577b34da6a3ce929d0e0e4736".to_owned(),

@@ -181,6 +181,7 @@ fn intent(caller: usize, level: Level) -> Intent {
         key: None,
         api: None,
         context: Vec::new(),
+        reserved_nanousd: None,
         id,
         parent: None,
         trace_id: "4bf92f3577b34da6a3ce929d0e0e4736".to_owned(),

@@ -4,6 +4,7 @@ mod key;
 mod models;
 mod secret;
 mod skill;
+mod usage;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ pub use key::{CreateKeyArgs, KeyCommand};
 pub use models::{ExplainArgs, ModelsCommand, TestModelsArgs};
 pub use secret::{Hidden, SecretCommand, SetSecretArgs};
 pub use skill::{AllowArgs, BuildArgs, CheckArgs, InspectArgs, Language, NewArgs, RecordArgs, SkillCommand, TestArgs};
+pub use usage::{By, UsageArgs};
 
 /// AI skills and model calls as infrastructure: sandboxed, audited, on machines you own.
 #[derive(Debug, Parser)]
@@ -60,6 +62,8 @@ pub enum Command {
     /// Secrets that config files name, kept encrypted
     #[command(subcommand)]
     Secret(SecretCommand),
+    /// What model calls used and cost, and how budgets stand
+    Usage(UsageArgs),
     /// Look into the audit journal
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -195,8 +199,11 @@ pub enum AuditCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Calls, tokens and cost, by caller, model and capability
+    /// Calls, tokens, cost, latency and errors, and what is unusual about callers
     Stats {
+        /// Only entries that began after this: RFC 3339, or `15m`, `2h`, `7d` ago
+        #[arg(long, value_name = "TIME")]
+        since: Option<String>,
         /// Print JSON
         #[arg(long)]
         json: bool,

@@ -9,6 +9,8 @@ mod models;
 mod onboard;
 mod secret;
 pub mod skill;
+mod times;
+mod usage;
 
 use anyhow::Result;
 
@@ -55,6 +57,7 @@ pub fn run(cli: Cli) -> Result<Exit> {
         Command::Models(command) => models::run(command, &environment),
         Command::Key(command) => key::run(command, &environment),
         Command::Secret(command) => secret::run(command, &environment),
+        Command::Usage(arguments) => usage::run(&arguments, &environment),
         Command::Audit(command) => audit::run(command, &environment),
         Command::Config(command) => config::run(command, &environment),
         Command::Token => {

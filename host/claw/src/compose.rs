@@ -12,6 +12,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use arc_swap::ArcSwap;
 use claw_core::audit::Level;
+use claw_core::budget::Ledger;
 use claw_core::errors::{Code, Fault};
 use claw_core::grants::GrantBook;
 use claw_core::observe::{Observed, Observer};
@@ -30,6 +31,8 @@ use crate::config::{self, Config, Mistakes};
 use crate::contexts::HomeContexts;
 use crate::exit::Failed;
 use crate::home::Home;
+use crate::spending::Spending;
+use crate::unpriced::Unpriced;
 
 pub use callers::identity;
 pub use keyring::{HomeKeys, shown};
@@ -89,6 +92,7 @@ pub struct Host {
     /// What model calls can be given beside their own words.
     pub contexts: Arc<HomeContexts>,
     live: Arc<LiveConfig>,
+    spending: Arc<Spending>,
     journal: Journal,
     home: Home,
     settings: HostSettings,
@@ -104,6 +108,7 @@ pub struct LiveConfig {
     context: Arc<ContextProviders>,
     capabilities: Arc<ExecCapabilities>,
     catalog: Arc<Catalog>,
+    ledger: Arc<Ledger>,
     /// What the files looked like before they were first read.
     first_seen: Signatures,
     /// The files that say nothing in what is in force; held while they are read again, by
@@ -142,7 +147,8 @@ impl Host {
             mirror,
             ..JournalOptions::default()
         };
-        let (journal, recovered) = Journal::open_with(journal, &key, options)?;
+        let path = journal;
+        let (journal, recovered) = Journal::open_with(path, &key, options)?;
         if !recovered.interrupted.is_empty() {
             tracing::warn!(
                 calls = recovered.interrupted.len(),
@@ -167,14 +173,18 @@ impl Host {
         });
         let policy = Arc::new(ArcSwap::from_pointee(Policy::try_new(&config.policies)?));
 
+        // What was cut off is closed by now, and counts.
+        let spending = Arc::new(Spending::open(path, &key)?);
+        let ledger = Arc::new(spending.ledger(config.budgets.budgets()?));
+
         let calls = CallMetrics::new();
-        let observers: Vec<Arc<dyn Observer>> = vec![Arc::new(calls.clone())];
+        let observers: Vec<Arc<dyn Observer>> = vec![Arc::new(calls.clone()), Arc::new(Unpriced::default())];
         let audit: Arc<dyn AuditLog> = Arc::new(Observed::new(Arc::new(journal.clone()), observers));
         let completer = Completer {
             audit: audit.clone(),
             policy: policy.clone(),
             models: models.clone(),
-            budgets: Arc::new(callers::Rates::default()),
+            budgets: ledger.clone(),
             level: settings.audit_models,
         };
         let invoker = Invoker {
@@ -192,6 +202,7 @@ impl Host {
             context,
             capabilities: capabilities.clone(),
             catalog: catalog.clone(),
+            ledger,
             first_seen,
             silent: Mutex::new(config.silent),
             refused: Mutex::default(),
@@ -204,6 +215,7 @@ impl Host {
             calls,
             contexts,
             live: Arc::new(live),
+            spending,
             journal,
             home: home.clone(),
             settings,
@@ -225,6 +237,8 @@ impl Host {
         self.tasks.push(tokio::spawn(watcher.run(self.stop.subscribe())));
         self.tasks
             .push(tokio::spawn(follow(self.live.clone(), self.stop.subscribe())));
+        self.tasks
+            .push(tokio::spawn(keep(self.spending.clone(), self.stop.subscribe())));
     }
 
     /// The configuration in force.
@@ -250,7 +264,13 @@ impl Host {
         }
         drop(self.doors);
         let journal = self.journal;
-        tokio::task::spawn_blocking(move || journal.close()).await??;
+        let spending = self.spending;
+        tokio::task::spawn_blocking(move || {
+            let closed = journal.close();
+            spending.keep();
+            closed
+        })
+        .await??;
         Ok(())
     }
 }
@@ -299,6 +319,10 @@ impl LiveConfig {
             }])
         };
         let policy = Policy::try_new(&config.policies).map_err(|error| mistake("policies.yaml", error.to_string()))?;
+        let budgets = config
+            .budgets
+            .budgets()
+            .map_err(|errors| mistake("budgets.yaml", errors.to_string()))?;
         // Everything that can fail comes before the first change. The commands go first: what
         // they are checked against lies on the disk and may change in between; what models are
         // checked against does not.
@@ -314,6 +338,7 @@ impl LiveConfig {
             .replace(&config.models, &|name: &str| config.variable(name))
             .map_err(|errors| mistake("models.yaml", errors.to_string()))?;
         self.policy.store(Arc::new(policy));
+        self.ledger.replace(budgets, claw_store::time::now_us());
         self.catalog.replace_grants(Arc::new(config.grants.clone()));
         Ok(())
     }
@@ -321,6 +346,23 @@ impl LiveConfig {
     /// What keeps the files from being in force, if something does.
     pub fn mistakes(&self) -> Option<Mistakes> {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// How often what was spent is written down: so much of the journal a start reads again.
+const KEEP: Duration = Duration::from_secs(300);
+
+/// Writes down what was spent, until told to stop.
+async fn keep(spending: Arc<Spending>, mut stop: watch::Receiver<bool>) {
+    while !*stop.borrow() {
+        tokio::select! {
+            _ = stop.changed() => {}
+            () = tokio::time::sleep(KEEP) => {
+                let spending = spending.clone();
+                // What fails is logged by `keep` itself.
+                let _ = tokio::task::spawn_blocking(move || spending.keep()).await;
+            }
+        }
     }
 }
 

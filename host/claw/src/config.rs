@@ -9,10 +9,11 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 
+use claw_core::budget::BudgetsFile;
 use claw_core::grants::GrantBook;
 use claw_core::policy::{PoliciesFile, Policy};
 use claw_exec::{CapabilitiesFile, ExecCapabilities};
-use claw_models::{ContextFile, ContextProviders, ModelsFile, ProviderModels};
+use claw_models::{ContextFile, ContextProviders, ModelsFile, PriceBook, PricesFile, ProviderModels};
 use claw_store::Secrets;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -40,18 +41,24 @@ pub struct Config {
     pub context: ContextFile,
     /// What `${secret:NAME}` stands for in them.
     pub secrets: Secrets,
+    /// `budgets.yaml`
+    pub budgets: BudgetsFile,
+    /// `prices.yaml`
+    pub prices: PricesFile,
     /// The files that are missing, or say nothing.
     pub silent: BTreeSet<&'static str>,
 }
 
 /// The files, by the names that commands use.
-pub const FILES: [(&str, &str); 6] = [
+pub const FILES: [(&str, &str); 8] = [
     ("models", "models.yaml"),
     ("policies", "policies.yaml"),
     ("channels", "channels.yaml"),
     ("capabilities", "capabilities.yaml"),
     ("grants", "grants.yaml"),
     ("context", "context.yaml"),
+    ("budgets", "budgets.yaml"),
+    ("prices", "prices.yaml"),
 ];
 
 /// What says that a file means nothing on purpose.
@@ -62,6 +69,8 @@ fn nothing(file: &str) -> &'static str {
         "channels.yaml" => "channels: []",
         "capabilities.yaml" => "commands: {}",
         "context.yaml" => "context: {}",
+        "budgets.yaml" => "budgets: []",
+        "prices.yaml" => "prices: {}",
         _ => "grants: {}",
     }
 }
@@ -117,7 +126,7 @@ pub fn load(home: &Home) -> Result<Config, Mistakes> {
         mistakes: &mut mistakes,
         silent: BTreeSet::new(),
     };
-    let config = Config {
+    let mut config = Config {
         models: reading.file("models.yaml"),
         policies: reading.file("policies.yaml"),
         channels: reading.file("channels.yaml"),
@@ -125,8 +134,18 @@ pub fn load(home: &Home) -> Result<Config, Mistakes> {
         grants: reading.file("grants.yaml"),
         context: reading.file("context.yaml"),
         secrets: reading.secrets(),
+        budgets: reading.file("budgets.yaml"),
+        prices: reading.file("prices.yaml"),
         silent: reading.silent,
     };
+    match PriceBook::try_new(&config.prices) {
+        Ok(prices) => config.models.prices = prices,
+        Err(errors) => mistakes.push(Mistake {
+            file: "prices.yaml".to_owned(),
+            line: None,
+            message: errors.to_string(),
+        }),
+    }
     config.check(home, &mut mistakes);
     if mistakes.is_empty() {
         Ok(config)
@@ -178,6 +197,9 @@ impl Config {
         };
         if let Err(errors) = ProviderModels::new(&self.models, &|name: &str| self.variable(name)) {
             add("models.yaml", errors.to_string());
+        }
+        if let Err(errors) = self.budgets.budgets() {
+            add("budgets.yaml", errors.to_string());
         }
         if let Err(error) = Policy::try_new(&self.policies) {
             add(

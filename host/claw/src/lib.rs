@@ -11,3 +11,5 @@ pub mod exit;
 pub mod home;
 pub mod output;
 pub mod spans;
+pub mod spending;
+pub mod unpriced;

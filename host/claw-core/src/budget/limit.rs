@@ -19,6 +19,8 @@ pub enum Period {
     Day,
     /// At midnight before the first of a month.
     Month,
+    /// Never.
+    Total,
 }
 
 impl Period {
@@ -27,6 +29,7 @@ impl Period {
         match self {
             Period::Day => "day",
             Period::Month => "month",
+            Period::Total => "total",
         }
     }
 }
@@ -76,17 +79,23 @@ impl FromStr for Limit {
         let per = match per {
             "day" => Period::Day,
             "month" => Period::Month,
+            "total" => Period::Total,
             _ => return Err(BadLimit::Period),
         };
-        let amount = amount
-            .strip_suffix("usd")
-            .or_else(|| amount.strip_suffix("USD"))
-            .ok_or(BadLimit::Currency)?;
         Ok(Limit {
-            limit_nanousd: nanousd(amount)?,
+            limit_nanousd: amount_nanousd(amount)?,
             per,
         })
     }
+}
+
+/// `12.50usd` in billionths.
+pub(super) fn amount_nanousd(text: &str) -> Result<u64, BadLimit> {
+    let amount = text
+        .strip_suffix("usd")
+        .or_else(|| text.strip_suffix("USD"))
+        .ok_or(BadLimit::Currency)?;
+    nanousd(amount)
 }
 
 fn nanousd(amount: &str) -> Result<u64, BadLimit> {
@@ -106,16 +115,21 @@ fn nanousd(amount: &str) -> Result<u64, BadLimit> {
         .ok_or(BadLimit::TooMuch)
 }
 
+/// An amount as people write it: `12.50usd`, with no more decimals than it has.
+pub fn usd(nanousd: u64) -> String {
+    let (whole, fraction) = (nanousd / NANO, nanousd % NANO);
+    if fraction == 0 {
+        return format!("{whole}usd");
+    }
+    // Cents are written as people write them.
+    let decimals = format!("{fraction:09}");
+    let short = decimals.trim_end_matches('0');
+    format!("{whole}.{short:0<2}usd")
+}
+
 impl fmt::Display for Limit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (whole, fraction) = (self.limit_nanousd / NANO, self.limit_nanousd % NANO);
-        if fraction == 0 {
-            return write!(f, "{whole}usd/{}", self.per);
-        }
-        // Cents are written as people write them.
-        let decimals = format!("{fraction:09}");
-        let short = decimals.trim_end_matches('0');
-        write!(f, "{whole}.{short:0<2}usd/{}", self.per)
+        write!(f, "{}/{}", usd(self.limit_nanousd), self.per)
     }
 }
 

@@ -8,6 +8,7 @@ fn price(input: f64, output: f64, cached: Option<f64>, write: Option<f64>) -> Re
         output_usd_per_mtok: output,
         cached_input_usd_per_mtok: cached,
         cache_write_usd_per_mtok: write,
+        ..PriceList::default()
     })
 }
 
@@ -17,6 +18,7 @@ fn tokens(input: u64, cached: u64, cache_written: u64, output: u64) -> Tokens {
         cached,
         cache_written,
         output,
+        ..Tokens::default()
     }
 }
 
@@ -92,4 +94,104 @@ fn what_is_no_price_is_refused_by_its_key() {
         error.to_string(),
         "`input_usd_per_mtok` is -1, which is not between 0 and 1000000"
     );
+}
+
+#[test]
+fn reasoning_hours_of_cache_and_images_have_prices_of_their_own() {
+    let all = Price::try_new(&PriceList {
+        input_usd_per_mtok: 4.0,
+        output_usd_per_mtok: 20.0,
+        reasoning_usd_per_mtok: Some(30.0),
+        cached_input_usd_per_mtok: Some(0.2),
+        cache_write_usd_per_mtok: Some(5.0),
+        cache_write_1h_usd_per_mtok: Some(8.0),
+        usd_per_image: Some(0.134),
+        long_context: None,
+    })
+    .unwrap();
+    let used = Tokens {
+        input: 1_000,
+        cached: 100,
+        cache_written: 300,
+        cache_written_1h: 200,
+        output: 50,
+        reasoning: 20,
+        images: 2,
+    };
+    // 600 × 4 + 100 × 0.2 + 100 × 5 + 200 × 8 + 30 × 20 + 20 × 30 micro-dollars, and two images.
+    assert_eq!(all.cost_nanousd(&used), 5_720_000 + 268_000_000);
+    // Everything at its dearest: 1,000 × 8 + 50 × 30, and two images.
+    assert_eq!(all.ceiling_nanousd(&used), 9_500_000 + 268_000_000);
+    let contradictory = Tokens {
+        cache_written_1h: 900,
+        reasoning: 900,
+        ..used
+    };
+    assert!(all.cost_nanousd(&contradictory) <= all.ceiling_nanousd(&contradictory));
+}
+
+#[test]
+fn beyond_the_threshold_every_token_has_the_other_price() {
+    let list = PriceList {
+        input_usd_per_mtok: 2.5,
+        output_usd_per_mtok: 15.0,
+        long_context: Some(LongContext {
+            above_tokens: 272_000,
+            input_usd_per_mtok: 5.0,
+            output_usd_per_mtok: 22.5,
+            ..LongContext::default()
+        }),
+        ..PriceList::default()
+    };
+    let tiered = Price::try_new(&list).unwrap();
+    assert_eq!(tiered.cost_nanousd(&tokens(272_000, 0, 0, 1_000)), 680_000_000 + 15_000_000);
+    assert_eq!(tiered.cost_nanousd(&tokens(272_001, 0, 0, 1_000)), 1_360_005_000 + 22_500_000);
+    let bad = PriceList {
+        long_context: Some(LongContext {
+            input_usd_per_mtok: -1.0,
+            ..list.long_context.unwrap()
+        }),
+        ..list
+    };
+    assert_eq!(Price::try_new(&bad).unwrap_err().key, "input_usd_per_mtok");
+    let bad = PriceList {
+        usd_per_image: Some(f64::NAN),
+        ..list
+    };
+    assert_eq!(Price::try_new(&bad).unwrap_err().key, "usd_per_image");
+}
+
+#[test]
+fn no_way_of_counting_costs_more_than_the_ceiling() {
+    let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut next = |below: u64| {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        seed % below
+    };
+    for _ in 0..10_000 {
+        let mut usd = || Some(next(1_000) as f64 / 10.0);
+        let list = PriceList {
+            input_usd_per_mtok: usd().unwrap(),
+            output_usd_per_mtok: usd().unwrap(),
+            reasoning_usd_per_mtok: usd(),
+            cached_input_usd_per_mtok: usd(),
+            cache_write_usd_per_mtok: usd(),
+            cache_write_1h_usd_per_mtok: usd(),
+            usd_per_image: usd(),
+            long_context: None,
+        };
+        let used = Tokens {
+            input: next(1_000),
+            cached: next(1_000),
+            cache_written: next(1_000),
+            cache_written_1h: next(1_000),
+            output: next(1_000),
+            reasoning: next(1_000),
+            images: next(3),
+        };
+        let price = Price::try_new(&list).unwrap();
+        assert!(price.cost_nanousd(&used) <= price.ceiling_nanousd(&used), "{list:?} {used:?}");
+    }
 }

@@ -273,10 +273,11 @@ impl Completer {
         let decided = self.grant(&policy, call, asked, &meter);
         let known = decided.as_ref().ok().and_then(|granted| granted.plan.candidates.first());
         let decision = match &decided {
-            Ok(granted) => granted.permit.decision().clone(),
+            Ok(granted) => granted.held.noted(granted.permit.decision()),
             Err(fault) => refused(policy.decision(), fault),
         };
-        let intent = self.intent(call, asked, keep, decision, known.map(|candidate| &candidate.route));
+        let mut intent = self.intent(call, asked, keep, decision, known.map(|candidate| &candidate.route));
+        intent.reserved_nanousd = decided.as_ref().ok().and_then(|granted| granted.plan.ceiling_nanousd());
         let mut entry = OpenEntry::open(&*self.audit, intent)?;
         match decided {
             Ok(granted) => {
@@ -311,6 +312,7 @@ impl Completer {
             model: route.map(|route| route.model.clone()),
             provider: route.map(|route| route.provider.clone()),
             context: call.context.clone(),
+            reserved_nanousd: None,
             policy,
             level: self.level,
             request: Body {
@@ -332,8 +334,9 @@ impl Completer {
         }
         let (permit, plan) = self.decide(policy, call, asked)?;
         let spender = Spender {
+            id: call.id,
             caller: &call.caller,
-            key: call.key.as_ref().map(|key| key.id.as_str()),
+            key: call.key.as_deref(),
             skill: call.skill.as_deref(),
             use_name: &call.use_name,
         };

@@ -480,6 +480,7 @@ fn intent(call: &Invocation, policy: &Policy, decided: &Result<(Permit, Found), 
         model: None,
         provider: None,
         context: Vec::new(),
+        reserved_nanousd: None,
         policy: match decided {
             Ok((permit, _)) => permit.decision().clone(),
             Err(fault) => refused(policy.decision(), fault),

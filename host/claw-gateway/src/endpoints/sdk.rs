@@ -261,6 +261,10 @@ fn facts(api: Api, answered: &Answered, call: &Complete) -> Vec<(String, String)
     if !answered.policy.applied.is_empty() {
         say("claw-policy", answered.policy.applied.join(","));
     }
+    if !answered.budgets.is_empty() {
+        let notes = answered.budgets.iter().map(|note| format!("{}: {}", note.budget, note.text));
+        say("claw-budget", notes.collect::<Vec<_>>().join("; "));
+    }
     if let AnsweredBody::Whole(_, done) = &answered.body {
         let cost = done
             .usage

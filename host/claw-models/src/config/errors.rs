@@ -82,6 +82,17 @@ pub enum Problem {
     /// A price that is none.
     #[error("{0}")]
     BadPrice(BadPrice),
+    /// A price of nobody's model.
+    #[error("write the provider and the model, as in `openai/gpt-4o`")]
+    NoModelName,
+    /// A price of a provider that is not known.
+    #[error("`{maker}` is no provider that has prices; there are `{known}`")]
+    NoMaker {
+        /// The name.
+        maker: String,
+        /// Those that are known.
+        known: String,
+    },
     /// A key that means nothing for this provider.
     #[error("means nothing for the provider `{provider}`")]
     Needless {

@@ -13,7 +13,7 @@ use reqwest::Url;
 use super::errors::{ConfigError, ConfigErrors, Problem};
 use super::expand::{Unexpanded, expand, how_to_set};
 use super::{Limits, ModelEntry, ModelsFile, Provider, TimeoutKeys};
-use crate::prices;
+use crate::prices::{PriceBook, Priced};
 use crate::secret::Secret;
 
 type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -62,7 +62,7 @@ pub(crate) struct Entry {
     pub(crate) timeouts: Timeouts,
     pub(crate) max_attempts: u32,
     pub(crate) max_tokens: Option<u32>,
-    pub(crate) price: Option<prices::KnownPrice>,
+    pub(crate) price: Option<Price>,
     /// The header that carries the key, where that is not the usual one.
     pub(crate) key_header: Option<HeaderName>,
     pub(crate) query: Vec<(String, String)>,
@@ -93,6 +93,7 @@ pub(crate) fn resolve(file: &ModelsFile, env: Env<'_>) -> Result<Vec<Entry>, Con
             name,
             written,
             env,
+            prices: &file.prices,
             errors: &mut errors,
         };
         entries.push(reading.entry());
@@ -170,6 +171,7 @@ struct Reading<'a> {
     name: &'a str,
     written: &'a ModelEntry,
     env: Env<'a>,
+    prices: &'a PriceBook,
     errors: &'a mut Vec<ConfigError>,
 }
 
@@ -194,6 +196,12 @@ impl Reading<'_> {
             .written
             .local
             .unwrap_or_else(|| is_local(provider, &model, base_url.as_ref()));
+        let priced = Priced {
+            provider,
+            host: base_url.as_ref().and_then(Url::host_str),
+            model: &model,
+            local,
+        };
         Entry {
             name: self.name.to_owned(),
             provider,
@@ -206,13 +214,13 @@ impl Reading<'_> {
             timeouts: self.timeouts(),
             max_attempts: self.in_range("max_attempts", self.written.max_attempts.map(u64::from), 3, 10) as u32,
             max_tokens: self.max_tokens(),
-            price: self.price(&model, local),
+            price: self.price(&priced),
             key_header: self.key_header(),
             query: self.query(),
             weight: self.written.weight,
             windows: self.written.windows.clone(),
             limits: self.limits(),
-            context_tokens: self.context_tokens(),
+            context_tokens: self.context_tokens().or_else(|| priced.context_tokens()),
             fallbacks: self.written.fallbacks.clone(),
             base_url,
             model,
@@ -501,16 +509,16 @@ impl Reading<'_> {
         value
     }
 
-    fn price(&mut self, model: &str, local: bool) -> Option<prices::KnownPrice> {
+    fn price(&mut self, priced: &Priced<'_>) -> Option<Price> {
         match &self.written.price {
             Some(list) => match Price::try_new(list) {
-                Ok(price) => Some(prices::KnownPrice::flat(price)),
+                Ok(price) => Some(price),
                 Err(bad) => {
                     self.wrong(&format!("price.{}", bad.key), Problem::BadPrice(bad));
                     None
                 }
             },
-            None => prices::built_in(self.written.provider, model, local),
+            None => priced.price(self.prices),
         }
     }
 }

@@ -189,7 +189,8 @@ impl Sniffed {
                 input: Some(input),
                 output: number("/usage/output_tokens"),
                 cached: number("/usage/input_tokens_details/cached_tokens").unwrap_or_default(),
-                cache_written: 0,
+                cache_written: number("/usage/input_tokens_details/cache_write_tokens").unwrap_or_default(),
+                cache_written_1h: 0,
                 reasoning: number("/usage/output_tokens_details/reasoning_tokens").unwrap_or_default(),
             };
         }

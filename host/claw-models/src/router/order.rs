@@ -62,7 +62,7 @@ fn by_weight(mut own: Vec<Arc<Live>>, random: &Random) -> Vec<(Arc<Live>, String
 
 /// Unknown prices come last.
 fn by_price(own: Vec<Arc<Live>>, tokens: &Tokens) -> Vec<(Arc<Live>, String)> {
-    let cost = |live: &Arc<Live>| live.entry.price.and_then(|price| price.cost_nanousd(tokens));
+    let cost = |live: &Arc<Live>| live.entry.price.map(|price| price.cost_nanousd(tokens));
     let mut priced: Vec<_> = own.into_iter().map(|live| (cost(&live), live)).collect();
     priced.sort_by_key(|(cost, _)| cost.unwrap_or(u64::MAX));
     let words = |(cost, live): (Option<u64>, Arc<Live>)| {

@@ -8,7 +8,9 @@ use std::path::Path;
 use claw_core::audit::{Outcome, Status};
 use claw_core::grants::hex;
 use claw_core::ids::InvocationId;
+use claw_core::model::Usage;
 use rusqlite::{Connection, OptionalExtension as _, params};
+use serde::Deserialize;
 
 use super::anchor::{Anchor, Found};
 use super::row::{Hash, Head, Kind, Link, NoteBody, OutcomeBody, chain};
@@ -56,14 +58,8 @@ pub(super) fn open(path: &Path, key: &HomeKey) -> Result<Opened, StoreError> {
         end.append(&write, Kind::Note, 0, &serde_json::to_string(&note).unwrap_or_default())
             .map_err(&sqlite)?;
     }
-    let outcome = Outcome::of(Status::Interrupted);
-    let body = OutcomeBody {
-        outcome: &outcome,
-        response: None,
-        journal: None,
-    };
-    let body = serde_json::to_string(&body).unwrap_or_default();
     for intent in open {
+        let body = interrupted_body(reserved(&write, intent).map_err(&sqlite)?);
         interrupted.extend(call(&write, intent).map_err(&sqlite)?);
         end.append(&write, Kind::Outcome, intent, &body).map_err(&sqlite)?;
     }
@@ -87,6 +83,40 @@ pub(super) fn open(path: &Path, key: &HomeKey) -> Result<Opened, StoreError> {
         at_us: end.at_us,
         recovered,
     })
+}
+
+/// The outcome of a call that was cut off. What it cost nobody knows any more: all that was set
+/// aside for it is taken for spent.
+fn interrupted_body(reserved_nanousd: Option<u64>) -> String {
+    let outcome = Outcome {
+        usage: reserved_nanousd.map(|reserved| Usage {
+            cost_nanousd: Some(reserved),
+            estimated: true,
+            ..Usage::default()
+        }),
+        ..Outcome::of(Status::Interrupted)
+    };
+    let body = OutcomeBody {
+        outcome: &outcome,
+        response: None,
+        journal: None,
+    };
+    serde_json::to_string(&body).unwrap_or_default()
+}
+
+/// What was set aside for a call, by its intent.
+fn reserved(connection: &Connection, intent: u64) -> rusqlite::Result<Option<u64>> {
+    #[derive(Deserialize)]
+    struct Reserved {
+        reserved_nanousd: Option<u64>,
+    }
+    let body: Option<String> = connection
+        .query_row("SELECT body FROM journal WHERE seq = ?1", [intent.cast_signed()], |row| {
+            row.get(0)
+        })
+        .optional()?;
+    let read = body.and_then(|body| serde_json::from_str::<Reserved>(&body).ok());
+    Ok(read.and_then(|read| read.reserved_nanousd))
 }
 
 struct End {

@@ -78,9 +78,29 @@ pub struct PolicyView {
     /// The policy that refused the call, in words; `null` where it was allowed.
     #[serde(default)]
     pub denied_by: Option<String>,
+    /// What would have done something, were it enforced, and budgets that are nearly used up;
+    /// left out where there is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reported: Vec<String>,
 }
 
-/// One call. All fields are always there; `null` means unknown, absent or not yet.
+/// One attempt of a model call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TriedView {
+    /// The entry of `models.yaml`.
+    pub entry: String,
+    /// Its provider.
+    pub provider: String,
+    /// The model's name at the provider.
+    pub model: String,
+    /// How it failed; `null` for the one that answered.
+    #[serde(default)]
+    pub code: Option<String>,
+    /// Until its answer began or its failure, in microseconds.
+    pub latency_us: u64,
+}
+
+/// One call. Unless they say otherwise, all fields are always there; `null` means unknown, absent or not yet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
     /// The row in which it began.
@@ -97,8 +117,14 @@ pub struct Entry {
     pub trace_id: String,
     /// Who called.
     pub caller: String,
+    /// The id of the key that it presented; left out where it presented none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
     /// The skill whose sandbox made the call.
     pub skill: Option<String>,
+    /// The endpoint of an SDK that it came by; left out where it came by none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api: Option<String>,
     /// What was called: `skill:pr-review-prep@1.2.0`, `exec.git`, `llm.inference`.
     pub capability: String,
     /// SHA-256 of the component, hex.
@@ -117,6 +143,19 @@ pub struct Entry {
     pub code: Option<String>,
     /// From begin to end, in milliseconds.
     pub latency_ms: Option<f64>,
+    /// Of the latency, the time spent waiting for providers, in milliseconds; left out where
+    /// nobody measured it, as the next ones are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upstream_ms: Option<f64>,
+    /// Until a model's answer began, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_ms: Option<f64>,
+    /// The attempts of a model call, where not the first one answered.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tried: Vec<TriedView>,
+    /// What was set aside for a model call, in billionths of a US dollar.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reserved_nanousd: Option<u64>,
     /// How many attempts a model call took.
     pub attempts: Option<u32>,
     /// Tokens read, cached ones included.
@@ -182,7 +221,10 @@ pub(super) struct StoredIntent {
     #[serde(default)]
     trace_id: String,
     caller: String,
+    key: Option<String>,
     skill: Option<String>,
+    api: Option<String>,
+    reserved_nanousd: Option<u64>,
     capability: String,
     version: Option<String>,
     component_sha256: Option<String>,
@@ -207,6 +249,10 @@ pub(super) struct StoredOutcome {
     node: Option<String>,
     usage: Option<Usage>,
     attempts: Option<u32>,
+    #[serde(default)]
+    tried: Vec<TriedView>,
+    first_us: Option<u64>,
+    upstream_us: Option<u64>,
     #[serde(default)]
     draft: bool,
     #[serde(default)]
@@ -263,7 +309,9 @@ pub(super) fn merge(raw: &Raw<'_>, intent: StoredIntent, outcome: Option<StoredO
         time: time::rfc3339(raw.at_us),
         trace_id: intent.trace_id,
         caller: intent.caller,
+        key: intent.key,
         skill: intent.skill,
+        api: intent.api,
         capability: match &intent.version {
             Some(version) => format!("{}@{version}", intent.capability),
             None => intent.capability,
@@ -276,6 +324,10 @@ pub(super) fn merge(raw: &Raw<'_>, intent: StoredIntent, outcome: Option<StoredO
         outcome: EntryStatus::Open,
         code: None,
         latency_ms: None,
+        upstream_ms: None,
+        first_ms: None,
+        tried: Vec::new(),
+        reserved_nanousd: intent.reserved_nanousd,
         attempts: None,
         input_tokens: None,
         output_tokens: None,
@@ -308,7 +360,11 @@ fn end(entry: &mut Entry, outcome: StoredOutcome) {
     entry.code = outcome.code;
     // Nobody measured how long an interrupted call took.
     let measured = outcome.status != Status::Interrupted;
-    entry.latency_ms = measured.then_some(outcome.latency_us as f64 / 1_000.0);
+    let millis = |micros: u64| micros as f64 / 1_000.0;
+    entry.latency_ms = measured.then_some(millis(outcome.latency_us));
+    entry.upstream_ms = outcome.upstream_us.map(millis);
+    entry.first_ms = outcome.first_us.map(millis);
+    entry.tried = outcome.tried;
     entry.model = outcome.model.or(entry.model.take());
     entry.provider = outcome.provider.or(entry.provider.take());
     entry.node = outcome.node;

@@ -1,22 +1,28 @@
-//! Sums over calls: how many, how they ended, tokens and cost. An unknown cost is counted as
-//! unknown, never as nothing.
+//! Sums over calls: how many, how they ended, how long they took, tokens and cost. An unknown
+//! cost is counted as unknown, never as nothing.
+
+mod latency;
 
 use std::collections::BTreeMap;
 
-use rusqlite::params;
 use serde::Serialize;
 
+use super::Reader;
 use super::entry::{Entry, EntryStatus};
-use super::query::{Filter, Wanted, pairs};
-use super::{PIECE, Reader};
+use super::query::Filter;
 use crate::error::StoreError;
+use latency::Latencies;
+
+pub use latency::Latency;
 
 /// Sums.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Totals {
-    /// How many calls.
+    /// How many entries. A direct `llm.inference` has two: its invocation and its model call.
     pub calls: u64,
-    /// Of these, ended with an answer.
+    /// Of these, model calls, which alone have tokens and cost.
+    pub model_calls: u64,
+    /// Of all, ended with an answer.
     pub ok: u64,
     /// Ended with an error.
     pub error: u64,
@@ -41,6 +47,7 @@ pub struct Totals {
 impl Totals {
     fn add(&mut self, entry: &Entry) {
         self.calls += 1;
+        self.model_calls += u64::from(entry.model_use.is_some());
         match entry.outcome {
             EntryStatus::Open => self.open += 1,
             EntryStatus::Ok => self.ok += 1,
@@ -68,8 +75,14 @@ pub struct Stats {
     pub by_caller: BTreeMap<String, Totals>,
     /// By model; calls without one are left out.
     pub by_model: BTreeMap<String, Totals>,
+    /// By who called, and model.
+    pub by_caller_and_model: BTreeMap<String, BTreeMap<String, Totals>>,
     /// By what was called.
     pub by_capability: BTreeMap<String, Totals>,
+    /// How many failed, by the error's code.
+    pub errors: BTreeMap<String, u64>,
+    /// How long model calls took that were answered, by model.
+    pub latency: BTreeMap<String, Latency>,
 }
 
 impl Reader {
@@ -79,20 +92,13 @@ impl Reader {
     /// # Errors
     /// [`StoreError::BadRow`] or [`StoreError::Sqlite`].
     pub fn stats(&self, filter: &Filter) -> Result<Stats, StoreError> {
-        let (first, end) = self.range(filter)?;
-        let wanted = Wanted::of(filter);
         let mut stats = Stats::default();
-        let mut from = first;
-        while from < end {
-            let to = end.min(from + PIECE);
-            self.each(&pairs(false), params![from.cast_signed(), to.cast_signed()], |raw| {
-                if let Some(entry) = wanted.fit(raw)? {
-                    stats.add(&entry);
-                }
-                Ok(true)
-            })?;
-            from = to;
-        }
+        let mut latencies = Latencies::default();
+        self.each_entry(filter, |entry| {
+            stats.add(entry);
+            latencies.add(entry);
+        })?;
+        stats.latency = latencies.percentiles();
         Ok(stats)
     }
 }
@@ -104,6 +110,11 @@ impl Stats {
         add_to(&mut self.by_capability, &entry.capability, entry);
         if let Some(model) = &entry.model {
             add_to(&mut self.by_model, model, entry);
+            let of_caller = self.by_caller_and_model.entry(entry.caller.clone()).or_default();
+            add_to(of_caller, model, entry);
+        }
+        if let Some(code) = &entry.code {
+            *self.errors.entry(code.clone()).or_default() += 1;
         }
     }
 }

@@ -581,3 +581,51 @@ fn statuses_have_one_word_each() {
         );
     }
 }
+
+#[tokio::test]
+async fn latencies_errors_and_costs_are_told_apart_by_model_and_caller() {
+    let home = Home::new();
+    let journal = home.open();
+    let model_call = |caller: &str| Intent {
+        capability: "llm.inference".to_owned(),
+        version: None,
+        model_use: Some("general".to_owned()),
+        model: Some("small-1".to_owned()),
+        ..intent(caller)
+    };
+    for latency_us in 1..=100 {
+        let caller = if latency_us <= 50 { "ci" } else { "bot" };
+        let mut slot = journal.begin(model_call(caller)).unwrap();
+        (&mut slot.recorded).await.unwrap();
+        let outcome = Outcome {
+            latency_us: latency_us * 1_000,
+            usage: Some(Usage {
+                cost_nanousd: Some(latency_us),
+                ..Usage::default()
+            }),
+            ..answer("")
+        };
+        slot.slot.finish(outcome).await.unwrap();
+    }
+    call(&journal, model_call("ci"), failed(Code::ModelTimeout)).await;
+    journal.close().unwrap();
+    let stats = home.reader().stats(&Filter::default()).unwrap();
+    let latency = stats.latency["small-1"];
+    assert_eq!(latency.calls, 100, "what failed took no time to answer");
+    for (found, millis) in [
+        (latency.p50_us, 50),
+        (latency.p95_us, 95),
+        (latency.p99_us, 99),
+        (latency.max_us, 100),
+    ] {
+        let exact: u64 = millis * 1_000;
+        assert!(found.abs_diff(exact) <= exact / 1_000 + 1, "{found} for {exact}");
+    }
+    assert_eq!(
+        stats.errors.into_iter().collect::<Vec<_>>(),
+        [("model.timeout".to_owned(), 1)]
+    );
+    assert_eq!(stats.by_caller_and_model["ci"]["small-1"].cost_nanousd, 1_275);
+    assert_eq!(stats.by_caller_and_model["bot"]["small-1"].cost_nanousd, 3_775);
+    assert_eq!((stats.total.model_calls, stats.total.cost_nanousd), (101, 5_050));
+}

@@ -4,14 +4,17 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use claw_core::cost::dollars;
 use claw_core::ids::InvocationId;
-use claw_store::{Entry, EntryStatus, Filter, HomeKey, Reader, Stats, Totals, Verified};
+use claw_store::{Entry, EntryStatus, Filter, HomeKey, Reader, Verified};
 
-use super::Environment;
+use super::{Environment, times};
 use crate::cli::{AuditCommand, QueryArgs};
 use crate::exit::{Exit, Failed};
+use crate::home::Home;
 use crate::output::{self, Style};
 
+mod stats;
 mod tree;
 
 /// Runs the command.
@@ -21,12 +24,7 @@ mod tree;
 pub(super) fn run(command: AuditCommand, environment: &Environment) -> Result<Exit> {
     let home = &environment.home;
     if !home.journal().exists() {
-        return Err(Failed::new(
-            Exit::Unexpected,
-            format!("the home `{}` has no audit journal yet", home.path().display()),
-        )
-        .hint("it is made when the gateway first runs")
-        .into());
+        return Err(without_journal(home).into());
     }
     let key = HomeKey::load(&home.state().join("home.key"))?;
     let reader = Reader::open(&home.journal(), &key)?;
@@ -35,8 +33,17 @@ pub(super) fn run(command: AuditCommand, environment: &Environment) -> Result<Ex
         AuditCommand::Query(arguments) => query(&reader, &arguments),
         AuditCommand::Show { id, json } => show(&reader, &id, json),
         AuditCommand::Verify { json } => verify(&reader, json),
-        AuditCommand::Stats { json } => stats(&reader, json),
+        AuditCommand::Stats { since, json } => stats::run(&reader, since.as_deref(), json),
     }
+}
+
+/// No gateway ever ran on this home.
+pub(super) fn without_journal(home: &Home) -> Failed {
+    Failed::new(
+        Exit::Unexpected,
+        format!("the home `{}` has no audit journal yet", home.path().display()),
+    )
+    .hint("it is made when the gateway first runs")
 }
 
 fn tail(reader: &Reader, lines: usize, follow: bool, as_json: bool) -> Result<Exit> {
@@ -56,7 +63,11 @@ fn tail(reader: &Reader, lines: usize, follow: bool, as_json: bool) -> Result<Ex
 
 fn query(reader: &Reader, arguments: &QueryArgs) -> Result<Exit> {
     let outcome = arguments.status.as_deref().map(status).transpose()?;
-    let since_us = arguments.since.as_deref().map(since).transpose()?;
+    let since_us = arguments
+        .since
+        .as_deref()
+        .map(|since| times::at_us("--since", since))
+        .transpose()?;
     let filter = Filter {
         caller: arguments.caller.clone(),
         capability: arguments.skill.clone(),
@@ -91,29 +102,6 @@ fn status(text: &str) -> Result<EntryStatus> {
     serde_json::from_value(serde_json::json!(text)).map_err(|_| {
         Failed::new(Exit::Usage, format!("`--status {text}`: no entry ends so"))
             .hint("entries are `ok`, `error`, `abandoned`, `interrupted` or `open`")
-            .into()
-    })
-}
-
-/// A time, or a span before now, in microseconds since 1970.
-fn since(text: &str) -> Result<i64> {
-    let span = || {
-        let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-        let seconds: i64 = match unit {
-            "s" => 1,
-            "m" => 60,
-            "h" => 3_600,
-            "d" => 86_400,
-            _ => return None,
-        };
-        number.parse::<i64>().ok()?.checked_mul(seconds)?.checked_mul(1_000_000)
-    };
-    if let Some(span) = span() {
-        return Ok(claw_store::time::now_us().saturating_sub(span));
-    }
-    claw_store::time::parse_rfc3339(text).ok_or_else(|| {
-        Failed::new(Exit::Usage, format!("`--since {text}` is no time"))
-            .hint("write `2026-01-31T08:00:00Z`, or `15m`, `2h`, `7d`")
             .into()
     })
 }
@@ -173,10 +161,6 @@ fn cost(entry: &Entry) -> String {
     }
 }
 
-fn dollars(nano: u64) -> String {
-    format!("${}.{:06}", nano / 1_000_000_000, nano % 1_000_000_000 / 1_000)
-}
-
 fn show(reader: &Reader, id: &str, as_json: bool) -> Result<Exit> {
     let parsed: InvocationId = id
         .parse()
@@ -224,45 +208,4 @@ fn words(verified: &Verified) -> String {
         lines.push(truncated.why.clone());
     }
     lines.join("\n")
-}
-
-fn stats(reader: &Reader, as_json: bool) -> Result<Exit> {
-    let stats = reader.stats(&Filter::default())?;
-    if as_json {
-        output::json(&stats);
-    } else {
-        output::line(tables(&stats).trim_end());
-    }
-    Ok(Exit::Ok)
-}
-
-fn tables(stats: &Stats) -> String {
-    let head = |name| [name, "CALLS", "OK", "FAILED", "TOKENS IN", "TOKENS OUT", "COST"];
-    let row = |name: &str, totals: &Totals| {
-        let unknown = if totals.cost_unknown_calls > 0 {
-            format!(" + {} unknown", totals.cost_unknown_calls)
-        } else {
-            String::new()
-        };
-        vec![
-            name.to_owned(),
-            totals.calls.to_string(),
-            totals.ok.to_string(),
-            (totals.error + totals.abandoned + totals.interrupted).to_string(),
-            totals.input_tokens.to_string(),
-            totals.output_tokens.to_string(),
-            format!("{}{unknown}", dollars(totals.cost_nanousd)),
-        ]
-    };
-    let style = Style::stdout();
-    let parts = [
-        ("CALLER", &stats.by_caller),
-        ("MODEL", &stats.by_model),
-        ("CAPABILITY", &stats.by_capability),
-    ];
-    let tables = parts.into_iter().filter(|(_, part)| !part.is_empty()).map(|(name, part)| {
-        let rows: Vec<_> = part.iter().map(|(name, totals)| row(name, totals)).collect();
-        output::table(&head(name), &rows, style)
-    });
-    tables.collect::<Vec<_>>().join("\n")
 }

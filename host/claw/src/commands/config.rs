@@ -77,13 +77,15 @@ fn notes(config: &Config) -> Vec<String> {
 }
 
 fn show(config: &Config, part: Option<&str>, as_json: bool) -> Result<Exit> {
-    let parts: [(&str, Value); 6] = [
+    let parts: [(&str, Value); 8] = [
         ("models", config::shown_models(config)),
         ("policies", serde_json::to_value(&config.policies)?),
         ("channels", serde_json::to_value(&config.channels)?),
         ("capabilities", serde_json::to_value(&config.capabilities)?),
         ("grants", serde_json::to_value(&config.grants)?),
         ("context", config.context.describe()),
+        ("budgets", serde_json::to_value(&config.budgets)?),
+        ("prices", serde_json::to_value(&config.prices)?),
     ];
     let wanted: Vec<_> = parts
         .into_iter()

@@ -37,6 +37,8 @@ fn a_file_that_falls_silent_is_a_mistake_and_the_last_good_one_stays() {
         ("channels.yaml", "channels: []"),
         ("capabilities.yaml", "commands: {}"),
         ("grants.yaml", "grants: {}"),
+        ("budgets.yaml", "budgets: []"),
+        ("prices.yaml", "prices: {}"),
     ] {
         let good = std::fs::read(home.join(file)).unwrap();
         for text in ["", "  \n", "# nothing\n", "~\n"] {
@@ -100,5 +102,43 @@ fn wanted(name: &str) -> claw_core::routing::Wanted<'_> {
         kind: claw_core::routing::Kind::Completion,
         input_tokens: 0,
         output_tokens: None,
+    }
+}
+
+#[test]
+fn budgets_and_prices_are_in_force_once_they_are_read_again() {
+    let (_directory, home, host) = host();
+    let live = host.live();
+    let ceiling = || live.models.plan(&wanted("paid")).unwrap().ceiling_nanousd();
+    let budgets = || -> Vec<String> {
+        let all = live.ledger.status(0).into_iter();
+        all.map(|status| format!("{} {}", status.budget.name, status.budget.limit))
+            .collect()
+    };
+    let models = "models: {m: {provider: openai, model: mine, api_key: k, max_tokens: 1000, use_for: [paid]}}";
+    std::fs::write(home.join("models.yaml"), models).unwrap();
+    std::fs::write(home.join("budgets.yaml"), "budgets: [{name: team, limit: 1usd/day}]").unwrap();
+    live.reload().unwrap();
+    assert_eq!((ceiling(), budgets()), (None, vec!["team 1usd/day".to_owned()]));
+    let price = "prices: {openai/mine: {input_usd_per_mtok: 1, output_usd_per_mtok: 2}}";
+    std::fs::write(home.join("prices.yaml"), price).unwrap();
+    std::fs::write(home.join("budgets.yaml"), "budgets: [{name: team, limit: 2usd/day}]").unwrap();
+    live.reload().unwrap();
+    let after = (Some(2_000_000), vec!["team 2usd/day".to_owned()]);
+    assert_eq!((ceiling(), budgets()), after);
+    for (file, text, named) in [
+        (
+            "prices.yaml",
+            "prices: {mine: {input_usd_per_mtok: 1, output_usd_per_mtok: 9}}",
+            "prices.mine",
+        ),
+        ("budgets.yaml", "budgets: [{name: team, limit: 3usd}]", "budgets.team.limit"),
+    ] {
+        let good = std::fs::read(home.join(file)).unwrap();
+        std::fs::write(home.join(file), text).unwrap();
+        let mistakes = live.reload().unwrap_err().to_string();
+        assert!(mistakes.starts_with(file) && mistakes.contains(named), "{mistakes}");
+        assert_eq!((ceiling(), budgets()), after, "whole or not at all");
+        std::fs::write(home.join(file), good).unwrap();
     }
 }

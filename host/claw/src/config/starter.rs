@@ -9,12 +9,14 @@ use claw_exec::{CapabilitiesFile, CommandEntry, Preset};
 use crate::exit::{Exit, Failed};
 use crate::home::Home;
 
-const FILES: [(&str, &str); 5] = [
+const FILES: [(&str, &str); 7] = [
     ("models.yaml", include_str!("../../starter/models.yaml")),
     ("policies.yaml", include_str!("../../starter/policies.yaml")),
     ("channels.yaml", include_str!("../../starter/channels.yaml")),
     ("grants.yaml", include_str!("../../starter/grants.yaml")),
     ("context.yaml", include_str!("../../starter/context.yaml")),
+    ("budgets.yaml", include_str!("../../starter/budgets.yaml")),
+    ("prices.yaml", include_str!("../../starter/prices.yaml")),
 ];
 
 const CAPABILITIES: &str = "\

@@ -142,6 +142,9 @@ fn files_that_say_nothing_are_known() {
         ("models.yaml", "# nothing\n"),
         ("grants.yaml", "grants: {}\n"),
         ("policies.yaml", ""),
+        ("budgets.yaml", "budgets: []\n"),
+        ("prices.yaml", "prices: {}\n"),
+        ("context.yaml", "context: {}\n"),
     ]);
     let silent: Vec<&str> = load(&home).unwrap().silent.into_iter().collect();
     assert_eq!(

@@ -12,6 +12,7 @@ fn amounts_are_read_to_the_billionth_and_written_as_people_do() {
         assert_eq!(serde_json::from_str::<Limit>(&json).unwrap(), limit, "{json}");
     };
     check("50usd/month", 50_000_000_000, Period::Month, "50usd/month");
+    check("3usd/total", 3_000_000_000, Period::Total, "3usd/total");
     check("12.5USD/day", 12_500_000_000, Period::Day, "12.50usd/day");
     check("12.50usd/day", 12_500_000_000, Period::Day, "12.50usd/day");
     check("0.000000001usd/day", 1, Period::Day, "0.000000001usd/day");

@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
+use crate::budget::Note;
 use crate::meter::Meter;
+use crate::policy::Decision;
 use crate::ports::Reservation;
 
 /// A reservation and the meter that says what became of it.
@@ -18,6 +20,19 @@ impl Held {
             reservation: Some(reservation),
             meter,
         }
+    }
+
+    /// The decision, with the budgets that have something to say about the call.
+    pub(super) fn noted(&self, decision: &Decision) -> Decision {
+        let mut decision = decision.clone();
+        let names = self.notes().iter().map(|note| format!("budget:{}", note.budget).into());
+        decision.reported.extend(names);
+        decision
+    }
+
+    /// What budgets have to say about the call.
+    pub(super) fn notes(&self) -> &[Note] {
+        self.reservation.as_ref().map_or(&[], |reservation| reservation.notes())
     }
 
     /// The call is over.

@@ -11,6 +11,7 @@ use futures::{Stream, StreamExt as _};
 use super::asked::Asked as _;
 use super::{Begun, Complete, Completer, Granted, ended_early, refuse_open, refused, took_too_long, until};
 use crate::audit::{Body, OpenEntry, Outcome, Status};
+use crate::budget::Note;
 use crate::errors::Fault;
 use crate::meter::Meter;
 use crate::model::ModelRoute;
@@ -45,6 +46,8 @@ pub struct Answered {
     pub headers: Vec<(String, String)>,
     /// What was decided about the call.
     pub policy: Decision,
+    /// What budgets have to say about it.
+    pub budgets: Vec<Note>,
     /// It is a draft.
     pub draft: bool,
     /// How many attempts it took so far.
@@ -102,6 +105,7 @@ impl Completer {
             }
         };
         let policy = granted.permit.decision().clone();
+        let budgets = granted.held.notes().to_vec();
         let draft = granted.permit.draft();
         let body = match answer.body {
             WireBody::Whole(bytes, done) => {
@@ -116,6 +120,7 @@ impl Completer {
             route: answer.route,
             headers: answer.headers,
             policy,
+            budgets,
             draft,
             attempts,
             overhead: started.elapsed().saturating_sub(waited),

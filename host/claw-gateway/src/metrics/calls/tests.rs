@@ -25,6 +25,7 @@ fn intent(model_use: Option<&str>) -> Intent {
         model: Some("claude-x".into()),
         provider: Some("anthropic".into()),
         context: Vec::new(),
+        reserved_nanousd: None,
         policy: Decision {
             applied: vec!["audit_everything".into()],
             ..Decision::default()

@@ -166,6 +166,8 @@ pub(crate) fn read_usage(counts: &mut Counts, usage: Option<&Value>) {
         .map(|input| input.saturating_sub(counts.cached).saturating_sub(counts.cache_written));
     counts.cached = number("cache_read_input_tokens").unwrap_or(counts.cached);
     counts.cache_written = number("cache_creation_input_tokens").unwrap_or(counts.cache_written);
+    let for_an_hour = usage.pointer("/cache_creation/ephemeral_1h_input_tokens");
+    counts.cache_written_1h = for_an_hour.and_then(Value::as_u64).unwrap_or(counts.cache_written_1h);
     let plain = number("input_tokens").or(before);
     counts.input = plain.map(|plain| plain.saturating_add(counts.cached).saturating_add(counts.cache_written));
     counts.output = number("output_tokens").or(counts.output);

@@ -241,7 +241,9 @@ pub(crate) fn read_usage(counts: &mut Counts, body: &Value) {
         input: Some(input),
         output: Some(if apart { output.saturating_add(reasoning) } else { output }),
         cached: cached.unwrap_or_default(),
-        cache_written: 0,
+        // Hosts that sell it report it; OpenAI itself does not.
+        cache_written: detail("prompt_tokens_details", "cache_write_tokens").unwrap_or_default(),
+        cache_written_1h: 0,
         reasoning,
     };
 }

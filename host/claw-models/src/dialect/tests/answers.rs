@@ -53,6 +53,7 @@ fn text_comes_in_pieces_and_whole() {
             output: Some(12),
             cached: 100,
             cache_written: 8,
+            cache_written_1h: 0,
             reasoning: 0,
         },
         Counts {
@@ -60,6 +61,7 @@ fn text_comes_in_pieces_and_whole() {
             output: Some(12),
             cached: 100,
             cache_written: 0,
+            cache_written_1h: 0,
             reasoning: 5,
         },
         Counts {
@@ -306,6 +308,7 @@ fn whole_answers_are_read() {
             output: Some(3),
             cached: 10,
             cache_written: 2,
+            cache_written_1h: 0,
             reasoning: 0
         }
     );
@@ -406,4 +409,20 @@ fn vectors_are_one_for_each_text() {
             "{body}"
         );
     }
+}
+
+#[test]
+fn what_is_cached_for_an_hour_is_counted_apart() {
+    let mut counts = Counts::default();
+    let usage = json!({
+        "input_tokens": 10,
+        "cache_read_input_tokens": 5,
+        "cache_creation_input_tokens": 7,
+        "cache_creation": {"ephemeral_5m_input_tokens": 3, "ephemeral_1h_input_tokens": 4},
+        "output_tokens": 1,
+    });
+    anthropic_usage(&mut counts, Some(&usage));
+    anthropic_usage(&mut counts, Some(&json!({"output_tokens": 9})));
+    assert_eq!((counts.input, counts.output), (Some(22), Some(9)));
+    assert_eq!((counts.cache_written, counts.cache_written_1h), (7, 4));
 }

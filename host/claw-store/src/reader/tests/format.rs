@@ -72,3 +72,23 @@ fn lines_of_audit_log_read_back() {
     let home = journal_of(include_str!("../../../testdata/journal-v1.jsonl"));
     assert_eq!(home.reader().since(0, 10).unwrap().entries, entries);
 }
+
+#[test]
+fn rows_of_model_calls_with_keys_attempts_and_reservations_read_back() {
+    let home = journal_of(include_str!("../../../testdata/journal-v1-models.jsonl"));
+    std::fs::write(
+        home.file("journal.db.head"),
+        include_str!("../../../testdata/journal-v1-models.head"),
+    )
+    .unwrap();
+    let reader = home.reader();
+    let verified = reader.verify().unwrap();
+    assert!(verified.ok, "{verified:?}");
+    assert_eq!((verified.rows, verified.entries, verified.open), (6, 3, 0));
+    let expected: Vec<Value> = serde_json::from_str(include_str!("../../../testdata/journal-v1-models.entries.json")).unwrap();
+    let entries = serde_json::to_value(reader.tail(10).unwrap()).unwrap();
+    assert_eq!(entries, Value::Array(expected));
+    let mut charges = Vec::new();
+    reader.charges(0, |charge| charges.push(charge.cost_nanousd)).unwrap();
+    assert_eq!(charges, [Some(2_550_000), Some(41_000_000)]);
+}
