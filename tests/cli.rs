@@ -36,7 +36,7 @@ fn exit_codes_are_what_is_documented() {
     check(&["skill", "build", bad.to_str().unwrap()], 65);
     std::fs::write(
         home.join("policies.yaml"),
-        "policies: [{name: a, rule: all_outputs_are_drafts, enforce: true}]",
+        "policies: [{name: a, rule: all_outputs_are_drafts, use: x, enforce: true}]",
     )
     .unwrap();
     check(&["config", "check"], 64);

@@ -19,7 +19,7 @@ async fn an_answer_says_what_ran_and_where_it_is_audited() {
     assert_eq!(answer.body["output"], json!({ "grüße": "😀" }));
     assert_eq!(
         (&answer.body["skill"], &answer.body["draft"], &answer.body["offline"]),
-        (&json!("echo@1.0.0"), &json!(false), &json!(false))
+        (&json!("echo@1.0.0"), &json!(true), &json!(false))
     );
     let id = answer.body["id"].as_str().unwrap();
     assert_eq!(answer.headers["claw-invocation-id"], id);

@@ -209,7 +209,7 @@ async fn paths_lead_nowhere_but_below_granted_names() {
     assert_eq!(call("write", "skill/SKILL.md").await, json!("grant.undeclared"));
     assert_eq!(call("write", "desk/new").await, json!("written"));
     assert_eq!(call("create", "desk/new").await, json!("file.exists"));
-    assert_eq!(call("mkdir", "desk/a/b").await, json!("made"));
+    assert_eq!(call("make-directory", "desk/a/b").await, json!("made"));
     assert_eq!(call("write", "desk/a/b/c").await, json!("written"));
     assert_eq!(call("write", "desk/../secret").await, json!("file.path"));
     // A link in the way is replaced, not followed.

@@ -1,5 +1,7 @@
 //! A gateway that is killed under load: after its next start no entry is lost and none is open.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use serde_json::{Value, json};
 
 use crate::support::{TestGateway, claw_on};
@@ -8,10 +10,12 @@ use crate::support::{TestGateway, claw_on};
 async fn killed_twenty_times_under_load_nothing_is_lost_and_nothing_open() {
     let mut gateway = TestGateway::with(&["echo", "hostile"]).await;
     let mut answered: Vec<String> = Vec::new();
-    for round in 0..20u64 {
+    let count = AtomicUsize::new(0);
+    for round in 0..20 {
+        let before = count.load(Ordering::Relaxed);
         let calls = async {
             let one = |place: u64| {
-                let gateway = &gateway;
+                let (gateway, count) = (&gateway, &count);
                 async move {
                     let mut ids = Vec::new();
                     for step in 0.. {
@@ -27,6 +31,7 @@ async fn killed_twenty_times_under_load_nothing_is_lost_and_nothing_open() {
                         let Ok(answer) = request.send().await else { break };
                         let Ok(body) = answer.json::<Value>().await else { break };
                         ids.push(body["id"].as_str().unwrap_or_else(|| panic!("{body}")).to_owned());
+                        count.fetch_add(1, Ordering::Relaxed);
                     }
                     ids
                 }
@@ -36,7 +41,11 @@ async fn killed_twenty_times_under_load_nothing_is_lost_and_nothing_open() {
         let pid = std::fs::read(gateway.home().join("gateway.json")).unwrap();
         let pid: Value = serde_json::from_slice(&pid).unwrap();
         let kill = async {
-            tokio::time::sleep(std::time::Duration::from_millis(30 + round * 17 % 120)).await;
+            // Somewhere in the load, at another place each time.
+            let enough = before + 6 + round * 7 % 20;
+            while count.load(Ordering::Relaxed) < enough {
+                tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            }
             let pid = pid["pid"].to_string();
             assert!(
                 std::process::Command::new("kill")

@@ -14,6 +14,7 @@ mod support;
 mod architecture;
 mod cli;
 mod doors;
+mod drafts;
 mod examples;
 mod faults;
 mod hostile;

@@ -109,3 +109,33 @@ async fn what_is_redacted_is_not_sent() {
         assert!(!String::from_utf8_lossy(&seen.raw).contains(MAIL));
     }
 }
+
+#[tokio::test]
+async fn what_is_masked_is_not_sent_and_comes_back() {
+    let (cloud, here) = (Upstream::start().await, Upstream::start().await);
+    let rule = "policies: [{name: masks, match: {data: email}, then: {mask: [email]}, enforce: true}]";
+    let gateway = house(&cloud, &here, rule).await;
+    let mut private = calls(&format!("write to {MAIL} now"));
+    let mut streamed = private[3].1.clone();
+    streamed["stream"] = json!(true);
+    private.push(("/v1/messages", streamed));
+    private.push((
+        "/v1/responses",
+        json!({ "model": "cloud", "stream": true, "input": format!("write to {MAIL} now") }),
+    ));
+    let answers = send(&gateway, &private).await;
+    for (answer, (path, body)) in answers.iter().zip(&private) {
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let text = answer.body.to_string();
+        assert!(!text.contains("EMAIL_1"), "{path}: {text}");
+        // The pieces of a stream tear the words.
+        let repeats = body["messages"][0]["content"] != json!("hi") && *path != "/v1/embeddings";
+        assert!(!repeats || text.contains(MAIL), "{path}: {text}");
+    }
+    let seen = cloud.seen();
+    assert_eq!(seen.len(), private.len());
+    for seen in seen {
+        assert!(seen.body.to_string().contains("[EMAIL_1]"), "{}: {}", seen.path, seen.body);
+        assert!(!String::from_utf8_lossy(&seen.raw).contains(MAIL));
+    }
+}

@@ -17,7 +17,7 @@ mod window;
 pub use book::{Ask, Book, BudgetStatus, Note, Reserved};
 pub use file::{BudgetEntry, BudgetError, BudgetErrors, BudgetsFile, Problem};
 pub use ledger::Ledger;
-pub use limit::{BadLimit, Limit, Period, usd};
+pub use limit::{BadLimit, Limit, Period, Usd, usd};
 pub use rule::{Budget, OnUnknown, Payers};
 pub use spending::{Charge, Payer, Spending, Sum};
 pub use window::Window;

@@ -10,12 +10,13 @@ use futures::FutureExt as _;
 
 use crate::audit::{Intent, Outcome, Status};
 use crate::capability::Payload;
+use crate::draft::{Draft, DraftId};
 use crate::errors::{Code, Fault};
 use crate::ids::InvocationId;
 use crate::model::{Completion, CompletionRequest, ModelStream};
 use crate::ports::{
-    self, AuditLog, Begun, Capabilities, Capability, Claim, ClaimedKey, HostCalls, Idempotency, IdempotencyKey, OutcomeSlot,
-    Recorded, Reply,
+    self, AuditLog, Begun, Capabilities, Capability, Claim, ClaimedKey, Drafts, DraftsWanted, HostCalls, Idempotency,
+    IdempotencyKey, OutcomeSlot, Recorded, Reply, Verdict,
 };
 
 /// A journal in memory. With `broken`, every write fails.
@@ -192,5 +193,55 @@ impl ClaimedKey for MemoryClaim {
 
     async fn release(self: Box<Self>) {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
+    }
+}
+
+/// Drafts in memory.
+#[derive(Debug, Default)]
+pub struct MemoryDrafts(Mutex<Vec<Draft>>);
+
+impl MemoryDrafts {
+    fn change(&self, id: DraftId, change: impl FnOnce(&mut Draft) -> Result<(), Fault>) -> Result<Draft, Fault> {
+        let mut drafts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let draft = drafts.iter_mut().find(|draft| draft.id == id);
+        let draft = draft.ok_or_else(|| Fault::new(Code::NotFound, format!("no draft `{id}`")))?;
+        change(draft)?;
+        Ok(draft.clone())
+    }
+}
+
+#[async_trait]
+impl Drafts for MemoryDrafts {
+    async fn hold(&self, draft: Draft) -> Result<(), Fault> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(draft);
+        Ok(())
+    }
+
+    async fn get(&self, id: DraftId) -> Result<Draft, Fault> {
+        self.change(id, |_| Ok(()))
+    }
+
+    async fn list(&self, wanted: DraftsWanted) -> Result<Vec<Draft>, Fault> {
+        let drafts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let fits = |draft: &&Draft| {
+            wanted.caller.as_ref().is_none_or(|caller| *caller == draft.caller)
+                && wanted.state.is_none_or(|state| state == draft.state)
+        };
+        Ok(drafts.iter().rev().filter(fits).take(wanted.most).cloned().collect())
+    }
+
+    async fn decide(&self, id: DraftId, verdict: Verdict) -> Result<Draft, Fault> {
+        self.change(id, |draft| {
+            draft.check_open(None, verdict.at_us)?;
+            draft.decided(&verdict);
+            Ok(())
+        })
+    }
+
+    async fn finish(&self, id: DraftId, ran: InvocationId, result: &Result<Payload, Fault>) -> Result<Draft, Fault> {
+        self.change(id, |draft| {
+            draft.finished(ran, result);
+            Ok(())
+        })
     }
 }

@@ -47,6 +47,9 @@ pub struct KeyScope {
     /// When it ends, in microseconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at_us: Option<i64>,
+    /// It may see all drafts, and approve or reject those that its service did not propose.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub approves: bool,
 }
 
 impl KeyScope {

@@ -4,6 +4,7 @@
 mod checks;
 mod detect;
 mod mask;
+mod restore;
 mod rules;
 mod walk;
 
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use detect::{BadPattern, CustomPattern, Detector, PiiSettings};
 pub use mask::{Restorer, Vault, redact};
+pub use restore::restored;
 pub use walk::{map_texts, texts};
 
 /// What kind of data a span is.

@@ -5,6 +5,7 @@
 mod complete;
 mod context;
 mod contract;
+mod drafts;
 mod imports;
 mod invoke;
 
@@ -12,7 +13,7 @@ pub use complete::{Answered, AnsweredBody, ByteStream, Complete, Completed, Comp
 pub use context::{ContextFrom, ContextSource, Contexts, NoContexts, fill};
 pub use contract::{check_input, check_output};
 pub use imports::Imports;
-pub use invoke::{Doors, Invocation, Invoker, Output};
+pub use invoke::{Doors, Invocation, Invoker, OpenDoor, Output};
 
 #[cfg(test)]
 mod tests;

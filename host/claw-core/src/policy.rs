@@ -1,7 +1,7 @@
 //! `policies.yaml`, and the decision that every call needs. The only maker of a
-//! [`Permit`]; a rule that this version cannot enforce is refused when it is loaded, never
-//! ignored.
+//! [`Permit`]; a rule that cannot be meant is refused when it is loaded, never ignored.
 
+mod explain;
 mod redact;
 mod rules;
 
@@ -10,14 +10,17 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::draft::Approval;
 use crate::errors::{Code, Fault};
 use crate::grants::hex;
 use crate::model::ModelRoute;
 use crate::pii::{BadPattern, Class, Detector, Finding, InspectFailed, Inspector, PiiSettings};
 use crate::ports::Effects;
 use crate::routing::Plan;
+use crate::span::Span;
 
-pub use redact::Redaction;
+pub use explain::{Considered, Why};
+pub use redact::{Changed, Redaction};
 use rules::{Compiled, Verdict, compile};
 pub use rules::{Then, When};
 
@@ -31,15 +34,6 @@ pub enum Rule {
     IfContextContainsPiiUseSensitiveModel,
     /// Requests, answers and journals are kept, encrypted, not only hashed.
     LogAllRequestsAndResponses,
-}
-
-impl Rule {
-    fn is_implemented(self) -> bool {
-        match self {
-            Rule::LogAllRequestsAndResponses | Rule::IfContextContainsPiiUseSensitiveModel => true,
-            Rule::AllOutputsAreDrafts => false,
-        }
-    }
 }
 
 /// One entry of `policies.yaml`: a rule by its name, or what it is about and what is done.
@@ -79,19 +73,33 @@ pub struct PoliciesFile {
     /// What counts as personal data; all that is known where nothing is said.
     #[serde(default)]
     pub personal_data: PiiSettings,
+    /// How long what waits for approval waits.
+    #[serde(default)]
+    pub drafts: DraftSettings,
 }
 
-/// The file demands what this version cannot do.
+/// `drafts` in `policies.yaml`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DraftSettings {
+    /// A draft that nobody decided about ends after this; a week where nothing is said.
+    #[serde(default = "week")]
+    pub expire: Span,
+}
+
+fn week() -> Span {
+    Span(std::time::Duration::from_secs(7 * 86_400))
+}
+
+impl Default for DraftSettings {
+    fn default() -> Self {
+        DraftSettings { expire: week() }
+    }
+}
+
+/// The file demands what cannot be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PolicyError {
-    /// An enforced rule that is not implemented.
-    #[error("policy `{name}`: this version cannot enforce `{rule}`")]
-    NotImplemented {
-        /// The policy's name.
-        name: String,
-        /// The rule's name.
-        rule: String,
-    },
     /// Two entries of one name.
     #[error("policy `{0}` is there twice")]
     Duplicate(String),
@@ -131,6 +139,21 @@ pub struct Decision {
     /// Only providers that are marked local may see the call.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub local_only: bool,
+    /// The call waits for approval by these policies.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held_by: Vec<Arc<str>>,
+    /// Somebody approved it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved: Option<Approval>,
+}
+
+/// What becomes of a call of a skill or a capability.
+#[derive(Debug)]
+pub enum Decided {
+    /// It may be made.
+    Allowed(Permit),
+    /// It would act, and waits for somebody's approval.
+    Held(Decision),
 }
 
 /// The policies that are live.
@@ -140,6 +163,7 @@ pub struct Policy {
     decision: Decision,
     rules: Arc<[Compiled]>,
     inspector: Arc<dyn Inspector>,
+    drafts: DraftSettings,
 }
 
 impl Policy {
@@ -183,6 +207,7 @@ impl Policy {
             },
             rules: rules.into(),
             inspector,
+            drafts: file.drafts,
         })
     }
 
@@ -196,21 +221,50 @@ impl Policy {
         self.keep_bodies
     }
 
+    /// How long what waits for approval waits.
+    pub fn drafts(&self) -> DraftSettings {
+        self.drafts
+    }
+
     /// Decides about one call of a skill or a capability.
     ///
     /// # Errors
     /// [`Code::PolicyDenied`] with the policy's name, or [`Code::LimitDepth`].
-    pub fn permit(&self, call: &Question<'_>) -> Result<Permit, Fault> {
+    pub fn decide(&self, call: &Question<'_>) -> Result<Decided, Fault> {
         deep_enough(call)?;
         let mut verdict = Verdict::new(&self.decision);
-        for rule in self
-            .rules
-            .iter()
-            .filter(|rule| !rule.when.is_about_models() && rule.when.fits(call, None, &[]))
-        {
-            verdict.take(rule)?;
+        for rule in self.rules.iter().filter(|rule| !rule.when.is_about_models()) {
+            if !verdict.over && rule.when.fits(call, None, &[]) {
+                verdict.take(rule)?;
+            }
         }
-        Ok(self.permit_of(call, verdict))
+        if call.effects == Effects::Act && !verdict.held_by.is_empty() {
+            match call.approval {
+                Some(approval) => {
+                    verdict.decision.approved = Some(approval.clone());
+                    verdict.draft = false;
+                }
+                None => {
+                    verdict.decision.held_by = verdict.held_by;
+                    return Ok(Decided::Held(verdict.decision));
+                }
+            }
+        }
+        Ok(Decided::Allowed(self.permit_of(call, verdict)))
+    }
+
+    /// As [`Policy::decide`], for those who cannot keep what waits.
+    ///
+    /// # Errors
+    /// The same, and [`Code::DraftHeld`].
+    pub fn permit(&self, call: &Question<'_>) -> Result<Permit, Fault> {
+        match self.decide(call)? {
+            Decided::Allowed(permit) => Ok(permit),
+            Decided::Held(_) => Err(Fault::new(
+                Code::DraftHeld,
+                format!("`{}` would act, and waits for approval", call.capability),
+            )),
+        }
     }
 
     /// Decides about one model call, before a byte of it leaves.
@@ -223,20 +277,23 @@ impl Policy {
         let found = self.look_through(model.texts)?;
         let mut verdict = Verdict::new(&self.decision);
         verdict.decision.found.clone_from(&found);
-        for rule in self.rules.iter().filter(|rule| rule.when.fits(call, Some(model), &found)) {
-            verdict.take(rule)?;
+        for rule in self.rules.iter() {
+            if !verdict.over && rule.when.fits(call, Some(model), &found) {
+                verdict.take(rule)?;
+            }
         }
         Ok(self.permit_of(call, verdict))
     }
 
     fn permit_of(&self, call: &Question<'_>, verdict: Verdict) -> Permit {
+        let changes = !verdict.redact.is_empty() || !verdict.mask.is_empty();
         Permit {
             capability: call.capability.to_owned(),
             decision: verdict.decision,
             served_by: verdict.served_by,
             refused: verdict.refused,
-            redact: (!verdict.redact.is_empty()).then(|| Redaction::new(self.inspector.clone(), verdict.redact)),
-            draft: false,
+            redact: changes.then(|| Redaction::new(self.inspector.clone(), verdict.redact, verdict.mask)),
+            draft: verdict.draft,
             _made_by_policy: (),
         }
     }
@@ -291,6 +348,34 @@ pub struct Question<'a> {
     pub depth: u8,
     /// The skill whose sandbox makes it.
     pub skill: Option<&'a str>,
+    /// The public id of the key that was presented.
+    pub key: Option<&'a str>,
+    /// When, in seconds since 1970; [`now_s`].
+    pub at_s: i64,
+    /// Somebody approved it.
+    pub approval: Option<&'a Approval>,
+}
+
+impl<'a> Question<'a> {
+    /// A call from outside, made now, that only looks.
+    pub fn new(caller: &'a str, capability: &'a str) -> Self {
+        Question {
+            caller,
+            capability,
+            effects: Effects::None,
+            depth: 0,
+            skill: None,
+            key: None,
+            at_s: now_s(),
+            approval: None,
+        }
+    }
+}
+
+/// The time that a decision is made at, in seconds since 1970.
+pub fn now_s() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    i64::try_from(since.map_or(0, |since| since.as_secs())).unwrap_or(i64::MAX)
 }
 
 /// What policy is asked about a model call, beside that.

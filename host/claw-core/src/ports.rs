@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use crate::audit::{Intent, Outcome};
 use crate::budget::Note;
 use crate::capability::{Payload, SkillRef};
+use crate::draft::{Draft, DraftId, DraftState};
 use crate::errors::Fault;
 use crate::grants::{Grants, Limits};
 use crate::ids::{InvocationId, TraceParent};
@@ -344,6 +345,14 @@ pub trait Capability: Send + Sync {
     /// # Errors
     /// Those of `classify`, and its own.
     async fn invoke(&self, permit: &Permit, call: CapabilityCall) -> Result<Payload, Fault>;
+    /// What an input comes to on this host now, for those who approve it: the program, its
+    /// arguments, the directory. Holds no secret.
+    ///
+    /// # Errors
+    /// Those of `classify`.
+    fn act(&self, input: &Payload) -> Result<serde_json::Value, Fault> {
+        Ok(input.to_json())
+    }
 }
 
 /// The capabilities of this host.
@@ -466,4 +475,58 @@ impl Budgets for Unlimited {
 
 impl Reservation for Unlimited {
     fn settle(self: Box<Self>, _cost_nanousd: Option<u64>) {}
+}
+
+/// Which drafts are wanted.
+#[derive(Clone, Debug, Default)]
+pub struct DraftsWanted {
+    /// Of this caller.
+    pub caller: Option<String>,
+    /// That stand so.
+    pub state: Option<DraftState>,
+    /// The newest, no more than so many.
+    pub most: usize,
+}
+
+/// What somebody says about a draft.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    /// Who.
+    pub by: String,
+    /// When, in microseconds since 1970.
+    pub at_us: i64,
+    /// It may run; else it is rejected.
+    pub approve: bool,
+    /// Why not.
+    pub because: Option<String>,
+}
+
+/// What waits for approval. Durable and sealed; what is over is kept for a while.
+#[async_trait]
+pub trait Drafts: Send + Sync {
+    /// Keeps a draft. It is on the disk before this returns.
+    ///
+    /// # Errors
+    /// [`crate::errors::Code::Overloaded`] where too many wait, or the store cannot be written.
+    async fn hold(&self, draft: Draft) -> Result<(), Fault>;
+    /// The draft of this id.
+    ///
+    /// # Errors
+    /// [`crate::errors::Code::NotFound`], or the store cannot be read.
+    async fn get(&self, id: DraftId) -> Result<Draft, Fault>;
+    /// Drafts, newest first.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    async fn list(&self, wanted: DraftsWanted) -> Result<Vec<Draft>, Fault>;
+    /// Decides about a draft that still waits, once: of several at the same time, one counts.
+    ///
+    /// # Errors
+    /// [`crate::errors::Code::DraftClosed`], or as [`Drafts::get`].
+    async fn decide(&self, id: DraftId, verdict: Verdict) -> Result<Draft, Fault>;
+    /// What became of a draft that ran.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    async fn finish(&self, id: DraftId, ran: InvocationId, result: &Result<Payload, Fault>) -> Result<Draft, Fault>;
 }

@@ -16,6 +16,7 @@ use serde_json::Value;
 use crate::errors::Fault;
 use crate::meter::Meter;
 use crate::model::{Finish, ModelRoute, Usage};
+use crate::pii::Vault;
 
 /// An endpoint that official SDKs call, which is also the dialect of its body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -78,6 +79,9 @@ pub struct WireRequest {
     /// Headers of the dialect that mean something upstream: `anthropic-beta`,
     /// `anthropic-version`, `openai-beta`. Names in lower case, never a credential.
     pub headers: Vec<(String, String)>,
+    /// What placeholders of the body stand for. Of a streamed answer, whoever makes it puts them
+    /// back; of a whole one, whoever asked.
+    pub masked: Option<Arc<Vault>>,
 }
 
 impl WireRequest {

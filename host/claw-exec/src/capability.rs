@@ -9,7 +9,7 @@ use claw_core::capability::Payload;
 use claw_core::errors::{Code, Fault};
 use claw_core::policy::Permit;
 use claw_core::ports::{Capabilities, Capability, CapabilityCall, Effects};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
@@ -131,6 +131,22 @@ impl Capability for Exec {
         };
         self.run(input, root.map(std::path::PathBuf::as_path), deadline).await
     }
+
+    fn act(&self, input: &Payload) -> Result<Value, Fault> {
+        let Allowed { input, root, .. } = self.allowed(input)?;
+        let binary = self
+            .command
+            .binary
+            .find(&self.command.name)
+            .ok_or_else(|| self.not_installed())?;
+        let args = self.arguments(root.map(std::path::PathBuf::as_path), input.args);
+        Ok(json!({
+            "program": binary.to_string_lossy(),
+            "args": args.iter().map(|argument| argument.to_string()).collect::<Vec<_>>(),
+            "directory": root.map(|root| root.to_string_lossy()),
+            "stdin": input.stdin,
+        }))
+    }
 }
 
 impl Exec {
@@ -208,10 +224,7 @@ impl Exec {
             Some(root) => Some(WorkingDirectory::open(root).map_err(|error| self.moved(&error))?),
             None => None,
         };
-        let args = match root.filter(|_| self.command.is_git) {
-            Some(root) => git::arguments(root, &input.args),
-            None => input.args,
-        };
+        let args = self.arguments(root, input.args);
         let cwd = directory
             .as_ref()
             .map_or_else(|| home.path().to_owned(), WorkingDirectory::path);
@@ -240,6 +253,13 @@ impl Exec {
             answer.insert("lossy".to_owned(), json!(true));
         }
         Ok(Payload::Json(answer))
+    }
+
+    fn arguments(&self, root: Option<&std::path::Path>, args: Vec<String>) -> Vec<String> {
+        match root.filter(|_| self.command.is_git) {
+            Some(root) => git::arguments(root, &args),
+            None => args,
+        }
     }
 
     fn text(&self, captured: Captured) -> (String, bool) {

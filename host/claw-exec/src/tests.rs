@@ -33,15 +33,7 @@ fn load(yaml: &str) -> ExecCapabilities {
 
 fn permit(capability: &str) -> Permit {
     let policy = Policy::try_new(&PoliciesFile::default()).unwrap();
-    policy
-        .permit(&Question {
-            caller: "test",
-            capability,
-            skill: None,
-            effects: Effects::None,
-            depth: 0,
-        })
-        .unwrap()
+    policy.permit(&Question::new("test", capability)).unwrap()
 }
 
 async fn call_until(exec: &ExecCapabilities, name: &str, input: Value, deadline: Instant) -> Result<Value, Fault> {

@@ -2,6 +2,7 @@
 
 pub(crate) mod admin;
 pub(crate) mod capabilities;
+pub(crate) mod drafts;
 pub(crate) mod health;
 pub(crate) mod invoke;
 pub(crate) mod keys;

@@ -94,6 +94,9 @@ pub struct NewKey {
     pub rpm: Option<u32>,
     /// When it ends, in RFC 3339.
     pub expires_at: Option<String>,
+    /// It may see all drafts, and approve or reject those that its service did not propose.
+    #[serde(default)]
+    pub approves: bool,
 }
 
 /// The bounds of the door.

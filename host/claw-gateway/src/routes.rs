@@ -10,7 +10,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, Router, get, post};
 
 use crate::app::Shared;
-use crate::endpoints::{admin, capabilities, health, invoke, keys, observe, sdk, skills};
+use crate::endpoints::{admin, capabilities, drafts, health, invoke, keys, observe, sdk, skills};
 use crate::middleware::{admit, authenticate};
 use crate::openapi::{Described, described};
 use crate::problem::{HttpCode, Refusal};
@@ -39,7 +39,7 @@ pub struct Route {
 }
 
 /// All routes.
-pub static ROUTES: [Route; 23] = [
+pub static ROUTES: [Route; 27] = [
     Route {
         method: Method::POST,
         path: "/v1/chat/completions",
@@ -130,6 +130,34 @@ pub static ROUTES: [Route; 23] = [
         access: Access::Caller,
         handler: || get(capabilities::list),
         description: described::<capabilities::__path_list>,
+    },
+    Route {
+        method: Method::GET,
+        path: "/v1/drafts",
+        access: Access::Caller,
+        handler: || get(drafts::list),
+        description: described::<drafts::__path_list>,
+    },
+    Route {
+        method: Method::GET,
+        path: "/v1/drafts/{id}",
+        access: Access::Caller,
+        handler: || get(drafts::one),
+        description: described::<drafts::__path_one>,
+    },
+    Route {
+        method: Method::POST,
+        path: "/v1/drafts/{id}/approve",
+        access: Access::Caller,
+        handler: || post(drafts::approve),
+        description: described::<drafts::__path_approve>,
+    },
+    Route {
+        method: Method::POST,
+        path: "/v1/drafts/{id}/reject",
+        access: Access::Caller,
+        handler: || post(drafts::reject),
+        description: described::<drafts::__path_reject>,
     },
     Route {
         method: Method::POST,

@@ -22,7 +22,9 @@ use crate::models::route;
 /// # Errors
 /// A `model.*` code; those of a stream that has begun are its last item.
 pub(crate) async fn call(live: &Arc<Live>, call: &WireCall, bounds: &Bounds) -> Result<WireAnswer, Fault> {
-    let (headers, body) = if speaks(live.entry.provider, call.request.api) {
+    // Placeholders may be torn by the pieces of a stream, so it has to be understood.
+    let must_read = call.request.stream && call.request.masked.is_some();
+    let (headers, body) = if !must_read && speaks(live.entry.provider, call.request.api) {
         Box::pin(same::call(live, &call.request, bounds)).await?
     } else {
         (Vec::new(), Box::pin(translated::call(live, &call.request, bounds)).await?)

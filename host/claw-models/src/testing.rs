@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use claw_core::errors::Fault;
 use claw_core::model::{Completion, CompletionRequest, Message, ModelEvent, ModelStream, Role};
 use claw_core::policy::{Permit, PoliciesFile, Policy, Question};
-use claw_core::ports::{Effects, ModelCall, Models as _};
+use claw_core::ports::{ModelCall, Models as _};
 use futures::StreamExt as _;
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
@@ -249,14 +249,7 @@ pub(crate) fn models(provider: &str, url: &str, more: &str) -> ProviderModels {
 
 pub(crate) fn permit() -> Permit {
     let policy = Policy::try_new(&PoliciesFile::default()).unwrap();
-    let question = Question {
-        caller: "test",
-        capability: "llm.inference",
-        effects: Effects::None,
-        depth: 0,
-        skill: None,
-    };
-    policy.permit(&question).unwrap()
+    policy.permit(&Question::new("test", "llm.inference")).unwrap()
 }
 
 pub(crate) fn soon() -> Instant {

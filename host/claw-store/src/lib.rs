@@ -2,6 +2,7 @@
 //! kept by idempotency key, the keys of services, the secrets of providers, and the home's key.
 //! Decides nothing about calls.
 
+mod drafts;
 mod error;
 mod idempotency;
 mod journal;
@@ -17,6 +18,7 @@ pub mod time;
 #[cfg(test)]
 mod testing;
 
+pub use drafts::{DraftLimits, DraftStore};
 pub use error::StoreError;
 pub use idempotency::{IdempotencyLimits, IdempotencyStore};
 pub use journal::{Journal, JournalOptions, Recovered, Truncated};

@@ -26,7 +26,7 @@ use claw_core::grants::{Grants, Limits};
 use claw_core::ids::{InvocationId, TraceParent};
 use claw_core::journal::Recorder;
 use claw_core::policy::{PoliciesFile, Policy, Question};
-use claw_core::ports::{Component, Effects, Run, World};
+use claw_core::ports::{Component, Run, World};
 use claw_engine::{Compiler, Engine, EngineSettings, Loader};
 use measure::{Latencies, closed_loop, median};
 use program::{claw, command, root, run};
@@ -70,15 +70,7 @@ async fn main() {
         cached.push(began.elapsed());
     }
     let policy = Arc::new(Policy::try_new(&PoliciesFile::default()).unwrap());
-    let permit = policy
-        .permit(&Question {
-            caller: "bench",
-            capability: "skill:echo",
-            effects: Effects::None,
-            skill: None,
-            depth: 0,
-        })
-        .unwrap();
+    let permit = policy.permit(&Question::new("bench", "skill:echo")).unwrap();
     let permit = Arc::new(permit);
     let bare = Arc::new(bare::Bare::new(&bytes));
     let host = Arc::new(NoHost);

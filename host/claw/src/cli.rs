@@ -1,5 +1,6 @@
 //! The command line. A first sentence for each command is its help; nothing is done here.
 
+mod draft;
 mod key;
 mod models;
 mod secret;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub use draft::DraftCommand;
 pub use key::{CreateKeyArgs, KeyCommand};
 pub use models::{ExplainArgs, ModelsCommand, TestModelsArgs};
 pub use secret::{Hidden, SecretCommand, SetSecretArgs};
@@ -59,6 +61,9 @@ pub enum Command {
     /// Keys of services: what each may call, spend, and until when
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Look at, approve and reject the calls that wait for approval
+    #[command(subcommand)]
+    Draft(DraftCommand),
     /// Secrets that config files name, kept encrypted
     #[command(subcommand)]
     Secret(SecretCommand),

@@ -36,7 +36,9 @@ impl Problem {
     pub fn into_failed(self) -> Failed {
         let exit = match self.code.as_str() {
             "http.unauthorized" | "http.forbidden" => Exit::Refused,
-            code if code.starts_with("policy.") || code.starts_with("grant.") || code == "exec.denied" => Exit::Refused,
+            code if code.starts_with("policy.") || code.starts_with("grant.") || matches!(code, "exec.denied" | "draft.held") => {
+                Exit::Refused
+            }
             "invalid_input" => Exit::Usage,
             _ => Exit::Unexpected,
         };

@@ -2,6 +2,7 @@
 
 mod audit;
 mod config;
+mod draft;
 mod gateway;
 mod invoke;
 mod key;
@@ -55,6 +56,7 @@ pub fn run(cli: Cli) -> Result<Exit> {
         Command::Skill(command) => skill::run(command, &environment),
         Command::Invoke(arguments) => invoke::run(&arguments, &environment),
         Command::Models(command) => models::run(command, &environment),
+        Command::Draft(command) => draft::run(command, &environment),
         Command::Key(command) => key::run(command, &environment),
         Command::Secret(command) => secret::run(command, &environment),
         Command::Usage(arguments) => usage::run(&arguments, &environment),

@@ -23,7 +23,7 @@ use claw_engine::{Catalog, Compiler, Engine, EngineSettings, Loader, WatchSettin
 use claw_exec::ExecCapabilities;
 use claw_gateway::CallMetrics;
 use claw_models::{ContextProviders, ProviderModels};
-use claw_store::{HomeKey, IdempotencyStore, Journal, JournalOptions, Sessions};
+use claw_store::{DraftStore, HomeKey, IdempotencyStore, Journal, JournalOptions, Sessions};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -140,6 +140,7 @@ impl Host {
     fn open_on(home: &Home, settings: HostSettings, journal: &Path, mirror: Option<PathBuf>) -> Result<Host> {
         let idempotency = journal.with_extension("idempotency.db");
         let sessions = journal.with_extension("sessions.db");
+        let drafts = journal.with_extension("drafts.db");
         let first_seen = signatures(home);
         let config = config::load(home).map_err(Failed::from)?;
         let key = HomeKey::load_or_create(&home.key())?;
@@ -159,6 +160,7 @@ impl Host {
             tracing::error!(why = truncated.why, "the audit journal is shorter than it was");
         }
         let idempotency = IdempotencyStore::open(&idempotency, &key)?;
+        let drafts = DraftStore::open(&drafts, &key)?;
 
         let engine = Engine::new(&settings.engine)?;
         let cache = home.state().join("cache");
@@ -193,6 +195,7 @@ impl Host {
             skills: catalog.clone(),
             capabilities: capabilities.clone(),
             idempotency: Arc::new(idempotency),
+            drafts: Arc::new(drafts),
             level: settings.audit_skills,
         };
         let live = LiveConfig {

@@ -51,6 +51,32 @@ pub struct Limit {
     pub per: Period,
 }
 
+/// An amount of money; in files text: `0.50usd`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Usd(u64);
+
+impl Usd {
+    /// In billionths of a US dollar.
+    pub fn nanousd(self) -> u64 {
+        self.0
+    }
+}
+
+impl TryFrom<String> for Usd {
+    type Error = BadLimit;
+
+    fn try_from(text: String) -> Result<Self, BadLimit> {
+        amount_nanousd(&text).map(Usd)
+    }
+}
+
+impl From<Usd> for String {
+    fn from(amount: Usd) -> Self {
+        usd(amount.0)
+    }
+}
+
 /// The text is no amount for a period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadLimit {

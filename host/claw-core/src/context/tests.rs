@@ -33,6 +33,7 @@ fn turns(texts: &[(Role, &str)]) -> Gathered {
 fn wire(api: Api, value: Value) -> WireRequest {
     WireRequest {
         api,
+        masked: None,
         body: serde_json::to_vec(&value).unwrap().into(),
         value: Arc::new(value),
         stream: false,

@@ -102,6 +102,7 @@ fn a_scope_reads_back_and_one_of_the_first_form_still_does() {
         budget: "12.5usd/month".parse().ok(),
         rpm: Some(600),
         expires_at_us: Some(1_790_000_000_000_000),
+        approves: true,
     };
     let json = serde_json::to_value(&scope).unwrap_or_default();
     assert_eq!(json.get("budget"), Some(&serde_json::json!("12.50usd/month")));

@@ -2,14 +2,19 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 
-use super::Finding;
+use serde_json::Value;
+
+use super::{Finding, map_texts};
 
 /// The text with every finding replaced by its class: `[EMAIL]`.
 pub fn redact(text: &str, findings: &[Finding]) -> String {
-    replaced(text, findings, |finding, _| {
-        format!("[{}]", finding.class.as_str().to_uppercase())
-    })
+    replaced(text, findings, |finding, _| word(finding))
+}
+
+fn word(finding: &Finding) -> String {
+    format!("[{}]", finding.class.as_str().to_uppercase())
 }
 
 fn replaced(text: &str, findings: &[Finding], mut with: impl FnMut(&Finding, &str) -> String) -> String {
@@ -44,7 +49,15 @@ impl Vault {
 
     /// The text with every finding replaced by a placeholder, the same for the same value.
     pub fn mask(&mut self, text: &str, findings: &[Finding]) -> String {
+        self.change(text, findings, &|_| false)
+    }
+
+    /// The same, but of those findings nothing is kept that are to go for good.
+    pub fn change(&mut self, text: &str, findings: &[Finding], for_good: &dyn Fn(&Finding) -> bool) -> String {
         replaced(text, findings, |finding, value| {
+            if for_good(finding) {
+                return word(finding);
+            }
             if let Some(placeholder) = self.by_value.get(value) {
                 return placeholder.clone();
             }
@@ -71,10 +84,58 @@ impl Vault {
 
     /// The text with its placeholders as they were.
     pub fn restore(&self, text: &str) -> String {
-        let mut restorer = Restorer::new(self);
-        let mut whole = restorer.push(text);
-        whole.push_str(&restorer.end());
+        let mut whole = String::with_capacity(text.len());
+        let mut rest = text.to_owned();
+        self.take_sure(&mut rest, &mut whole);
+        whole.push_str(&rest);
         whole
+    }
+
+    /// The same for all texts of a JSON value.
+    pub fn restore_value(&self, value: &mut Value) {
+        map_texts(value, &mut |text| text.contains('[').then(|| self.restore(text)));
+    }
+
+    /// The same for a text that is to be JSON, such as the arguments of a tool call.
+    pub fn restore_json(&self, text: &str) -> String {
+        match serde_json::from_str::<Value>(text) {
+            Ok(mut value) => {
+                self.restore_value(&mut value);
+                value.to_string()
+            }
+            Err(_) => self.restore(text),
+        }
+    }
+
+    /// Moves what is sure from the front of `held`, restored; what may still become a placeholder
+    /// stays.
+    fn take_sure(&self, held: &mut String, sure: &mut String) {
+        loop {
+            let Some(open) = held.find('[') else {
+                sure.push_str(&std::mem::take(held));
+                return;
+            };
+            sure.extend(held.drain(..open));
+            match held.find(']') {
+                Some(close) => {
+                    let candidate = held.get(..=close).unwrap_or_default();
+                    if let Some(value) = self.by_placeholder.get(candidate) {
+                        sure.push_str(value);
+                        held.drain(..=close);
+                    } else {
+                        sure.extend(held.drain(..1));
+                    }
+                }
+                None if self.may_be_one(held) => return,
+                None => sure.extend(held.drain(..1)),
+            }
+        }
+    }
+
+    /// What is held can still become a placeholder.
+    fn may_be_one(&self, held: &str) -> bool {
+        let rest = held.get(1..).unwrap_or_default();
+        held.len() <= LONGEST && !rest.contains(['[', '\n']) && self.by_placeholder.keys().any(|one| one.starts_with(held))
     }
 }
 
@@ -87,14 +148,14 @@ impl fmt::Debug for Vault {
 /// Puts placeholders back in a text that comes in pieces. Holds back no more than could still
 /// become one.
 #[derive(Debug)]
-pub struct Restorer<'a> {
-    vault: &'a Vault,
+pub struct Restorer {
+    vault: Arc<Vault>,
     held: String,
 }
 
-impl<'a> Restorer<'a> {
+impl Restorer {
     /// For these placeholders.
-    pub fn new(vault: &'a Vault) -> Self {
+    pub fn new(vault: Arc<Vault>) -> Self {
         Restorer {
             vault,
             held: String::new(),
@@ -105,34 +166,8 @@ impl<'a> Restorer<'a> {
     pub fn push(&mut self, piece: &str) -> String {
         self.held.push_str(piece);
         let mut sure = String::with_capacity(self.held.len());
-        loop {
-            let Some(open) = self.held.find('[') else {
-                sure.push_str(&std::mem::take(&mut self.held));
-                return sure;
-            };
-            sure.extend(self.held.drain(..open));
-            match self.held.find(']') {
-                Some(close) => {
-                    let candidate = self.held.get(..=close).unwrap_or_default();
-                    if let Some(value) = self.vault.by_placeholder.get(candidate) {
-                        sure.push_str(value);
-                        self.held.drain(..=close);
-                    } else {
-                        sure.extend(self.held.drain(..1));
-                    }
-                }
-                None if self.may_be_one() => return sure,
-                None => sure.extend(self.held.drain(..1)),
-            }
-        }
-    }
-
-    /// What is held can still become a placeholder.
-    fn may_be_one(&self) -> bool {
-        let rest = self.held.get(1..).unwrap_or_default();
-        self.held.len() <= LONGEST
-            && !rest.contains(['[', '\n'])
-            && self.vault.by_placeholder.keys().any(|one| one.starts_with(&self.held))
+        self.vault.take_sure(&mut self.held, &mut sure);
+        sure
     }
 
     /// The end: what was held back was none.

@@ -234,7 +234,7 @@ fn findings_are_apart_and_masks_are_undone_in_any_pieces() {
         let mut vault = Vault::new();
         let masked = vault.mask(&text, &findings);
         assert_eq!(vault.restore(&masked), text, "seed {seed}: {masked:?}");
-        let mut restorer = Restorer::new(&vault);
+        let mut restorer = Restorer::new(vault.into());
         let (mut whole, mut rest) = (String::new(), masked.as_str());
         while let Some(c) = rest.chars().next() {
             let mut end = c.len_utf8();
@@ -313,4 +313,45 @@ fn a_vault_shows_nothing() {
     let masked = vault.mask(text, &detector().inspect(text).unwrap());
     assert_eq!(masked, "[EMAIL_2] and [EMAIL_2] and [EMAIL_3], [EMAIL_1]");
     assert!(!format!("{vault:?}").contains("ann"));
+}
+
+#[tokio::test]
+async fn a_stream_that_tears_placeholders_is_put_back_together() {
+    use crate::model::{Completion, Finish, Message, ModelEvent, Role, ToolCall, Usage};
+    use futures::StreamExt as _;
+
+    let mut vault = Vault::new();
+    let text = "ann@example.com";
+    assert_eq!(vault.mask(text, &detector().inspect(text).unwrap()), "[EMAIL_1]");
+    let call = ToolCall {
+        id: "1".into(),
+        name: "send".into(),
+        arguments: "{\"to\":\"[EMAIL_1]\",\"n\":[1]}".into(),
+    };
+    let mut message = Message::text(Role::Assistant, "to [EMAIL_1] [EMA");
+    message.parts.push(crate::model::Part::ToolCall(call.clone()));
+    let done = Completion {
+        message,
+        finish: Finish::Stop,
+        usage: Usage::default(),
+        model: String::new(),
+        provider: String::new(),
+        offline: false,
+        attempts: 1,
+    };
+    let pieces = ["to [", "EMA", "IL_", "1", "] [", "x] [EMA"].map(|piece| Ok(ModelEvent::TextDelta(piece.into())));
+    let rest = [Ok(ModelEvent::ToolCall(call)), Ok(ModelEvent::Done(Box::new(done)))];
+    let inner = futures::stream::iter(pieces.into_iter().chain(rest));
+    let events: Vec<_> = restored(Box::pin(inner), vault.into()).collect().await;
+    let (mut said, mut called, mut whole) = (String::new(), None, None);
+    for event in events {
+        match event.unwrap() {
+            ModelEvent::TextDelta(text) => said.push_str(&text),
+            ModelEvent::ToolCall(call) => called = Some(call.arguments),
+            ModelEvent::Done(done) => whole = Some(done.message),
+        }
+    }
+    assert_eq!(said, "to ann@example.com [x] [EMA");
+    assert_eq!(called.as_deref(), Some("{\"to\":\"ann@example.com\",\"n\":[1]}"));
+    assert_eq!(whole.unwrap().joined_text(), "to ann@example.com [EMA");
 }

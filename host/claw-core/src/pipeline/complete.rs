@@ -18,7 +18,8 @@ use crate::ids::{InvocationId, TraceParent};
 use crate::keys::KeyScope;
 use crate::meter::Meter;
 use crate::model::{Completion, CompletionRequest, Embeddings, ModelEvent, ModelRoute, ModelStream};
-use crate::policy::{Decision, ModelQuestion, Permit, Policy, Question};
+use crate::pii::restored;
+use crate::policy::{Changed, Decision, ModelQuestion, Permit, Policy, Question, now_s};
 use crate::ports::{AuditLog, Budgets, Effects, EmbedCall, ModelCall, Models, Spender};
 use crate::routing::{Kind, ModelListing, Plan, Wanted};
 use crate::wire::Api;
@@ -144,20 +145,17 @@ impl Completer {
     ///
     /// # Errors
     /// A `model.*`, `policy.*`, `key.*` or `budget.*` code, or [`Code::AuditUnavailable`].
-    pub async fn complete(&self, call: &Complete, mut request: CompletionRequest) -> Result<Completed, Fault> {
+    pub async fn complete(&self, call: &Complete, request: CompletionRequest) -> Result<Completed, Fault> {
         let Begun {
             mut entry,
             granted,
             meter,
             keep,
         } = self.begin(call, &request).await?;
-        let redacted = granted
-            .permit
-            .redaction()
-            .map_or(Ok(()), |redaction| redaction.request(&mut request));
-        if let Err(fault) = redacted {
-            return refuse_open(entry, granted, fault).await;
-        }
+        let Changed { request, vault } = match changed(&granted.permit, request) {
+            Ok(changed) => changed,
+            Err(fault) => return refuse_open(entry, granted, fault).await,
+        };
         let upstream = self.models.complete(
             &granted.permit,
             &granted.plan,
@@ -168,7 +166,10 @@ impl Completer {
             },
         );
         let (recorded, result) = tokio::join!(entry.recorded(), until(call.deadline, upstream));
-        let result = recorded.and(result);
+        let mut result = recorded.and(result);
+        if let (Ok(completion), Some(vault)) = (&mut result, vault) {
+            vault.restore_completion(completion);
+        }
         let draft = granted.permit.draft();
         granted.held.settle();
         entry.close(outcome(&result, keep, draft)).await?;
@@ -184,20 +185,17 @@ impl Completer {
     ///
     /// # Errors
     /// As [`Completer::complete`]; later ones are the stream's last item.
-    pub async fn stream(&self, call: &Complete, mut request: CompletionRequest) -> Result<ModelStream, Fault> {
+    pub async fn stream(&self, call: &Complete, request: CompletionRequest) -> Result<ModelStream, Fault> {
         let Begun {
             mut entry,
             granted,
             meter,
             keep,
         } = self.begin(call, &request).await?;
-        let redacted = granted
-            .permit
-            .redaction()
-            .map_or(Ok(()), |redaction| redaction.request(&mut request));
-        if let Err(fault) = redacted {
-            return refuse_open(entry, granted, fault).await;
-        }
+        let Changed { request, vault } = match changed(&granted.permit, request) {
+            Ok(changed) => changed,
+            Err(fault) => return refuse_open(entry, granted, fault).await,
+        };
         let upstream = self.models.stream(
             &granted.permit,
             &granted.plan,
@@ -209,7 +207,13 @@ impl Completer {
         );
         let (recorded, result) = tokio::join!(entry.recorded(), until(call.deadline, upstream));
         match recorded.and(result) {
-            Ok(inner) => Ok(audited(inner, entry, granted, call.deadline, keep)),
+            Ok(inner) => {
+                let inner = match vault {
+                    Some(vault) => restored(inner, vault),
+                    None => inner,
+                };
+                Ok(audited(inner, entry, granted, call.deadline, keep))
+            }
             Err(fault) => {
                 granted.held.settle();
                 entry.close(Outcome::failed(&fault)).await?;
@@ -362,6 +366,9 @@ impl Completer {
             effects: Effects::None,
             depth: call.depth,
             skill: call.skill.as_deref(),
+            key: call.key.as_ref().map(|key| key.id.as_str()),
+            at_s: now_s(),
+            approval: None,
         };
         let model = ModelQuestion {
             use_name: &call.use_name,
@@ -380,6 +387,14 @@ impl Completer {
                 .hint("`claw models explain` says who would serve a call, and why others would not"));
         }
         Ok((permit, plan))
+    }
+}
+
+/// A request without what policy takes out of it.
+fn changed(permit: &Permit, request: CompletionRequest) -> Result<Changed<CompletionRequest>, Fault> {
+    match permit.redaction() {
+        Some(redaction) => redaction.request(request),
+        None => Ok(Changed::not_at_all(request)),
     }
 }
 

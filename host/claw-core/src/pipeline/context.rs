@@ -178,6 +178,7 @@ impl Doors {
             deadline: Some(deadline(call, source)),
             idempotency_key: None,
             events: None,
+            approval: None,
         };
         let output = Box::pin(self.invoker().invoke(invocation)).await?;
         Ok(match output.payload {

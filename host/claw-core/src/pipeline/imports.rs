@@ -99,6 +99,7 @@ impl Imports {
             deadline: Some(self.deadline),
             idempotency_key: None,
             events: None,
+            approval: None,
         }
     }
 

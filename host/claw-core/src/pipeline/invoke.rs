@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use futures::StreamExt as _;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::complete::{CAPABILITY as INFERENCE, DEFAULT_TIMEOUT, refused, until};
@@ -14,15 +14,16 @@ use super::contract::{check_input, check_output};
 use super::{Complete, Completer, Imports};
 use crate::audit::{Body, Intent, Level, OpenEntry, Outcome, Status};
 use crate::capability::{Payload, SkillRef, Target};
+use crate::draft::{Approval, Draft, not_as_shown};
 use crate::errors::{Code, Fault};
 use crate::grants::Access;
 use crate::ids::{InvocationId, TraceParent};
 use crate::journal::Recorder;
 use crate::keys::KeyScope;
 use crate::model::{CompletionRequest, Message, ModelEvent, Role};
-use crate::policy::{Permit, Policy, Question};
+use crate::policy::{Decided, Decision, Permit, Policy, Question, now_s};
 use crate::ports::{
-    AuditLog, Capabilities, Capability, CapabilityCall, Claim, Effects, Idempotency, IdempotencyKey, Kept, LiveSkill,
+    AuditLog, Capabilities, Capability, CapabilityCall, Claim, Drafts, Effects, Idempotency, IdempotencyKey, Kept, LiveSkill,
     OutputEvent, Run, Skills, World,
 };
 
@@ -52,6 +53,8 @@ pub struct Invocation {
     pub idempotency_key: Option<String>,
     /// Where progress and partial results go.
     pub events: Option<mpsc::Sender<OutputEvent>>,
+    /// Somebody approved it, where it was held.
+    pub approval: Option<Approval>,
 }
 
 /// The answer of an invocation.
@@ -105,6 +108,8 @@ pub struct Invoker {
     pub capabilities: Arc<dyn Capabilities>,
     /// Answers kept by key.
     pub idempotency: Arc<dyn Idempotency>,
+    /// What waits for approval.
+    pub drafts: Arc<dyn Drafts>,
     /// How durable the intent of a skill is before its answer leaves. What it does outside is
     /// recorded by itself, at its own level.
     pub level: Level,
@@ -134,6 +139,35 @@ impl Found {
     }
 }
 
+/// What was decided about a call of what was found.
+struct Way {
+    found: Found,
+    go: Go,
+}
+
+/// Whether it is made.
+enum Go {
+    Now(Permit),
+    /// It waits for approval, of what the value says.
+    Later(Decision, Value),
+}
+
+impl Way {
+    fn decision(&self) -> &Decision {
+        match &self.go {
+            Go::Now(permit) => permit.decision(),
+            Go::Later(decision, _) => decision,
+        }
+    }
+
+    fn draft(&self) -> bool {
+        match &self.go {
+            Go::Now(permit) => permit.draft(),
+            Go::Later(..) => true,
+        }
+    }
+}
+
 /// What a call leaves for its entry and its answer.
 struct Trail {
     /// Its effects. Empty until something of it was done.
@@ -153,6 +187,10 @@ impl OpenDoor<'_> {
             return text.parse().map_err(bad);
         }
         text.parse::<SkillRef>().map(Target::Skill).map_err(bad)
+    }
+
+    pub(super) fn collaborators(&self) -> &Invoker {
+        self.invoker
     }
 
     /// Whether a call may change something outside, as far as can be said before it is made.
@@ -191,18 +229,18 @@ impl OpenDoor<'_> {
             journal: Arc::new(Recorder::new()),
             replayed: false,
         };
-        if matches!(decided, Ok((_, Found::Skill(_)))) {
+        if matches!(&decided, Ok(way) if matches!(way.found, Found::Skill(_))) {
             entry.attach(trail.journal.clone(), policy.keep_bodies());
         }
         let result = match decided {
-            Ok((permit, found)) => self.run(&call, permit, &found, &mut entry, &mut trail).await,
+            Ok(way) => self.run(&call, &way, &mut entry, &mut trail).await,
             Err(fault) => Err(fault),
         };
         entry.close(outcome(&result, &trail, policy.keep_bodies())).await?;
         result
     }
 
-    fn decide(&self, policy: &Policy, call: &Invocation) -> Result<(Permit, Found), Fault> {
+    fn decide(&self, policy: &Policy, call: &Invocation) -> Result<Way, Fault> {
         if let Some(key) = call.key.as_deref().filter(|_| call.depth == 0) {
             key.check_target(&call.target)?;
             self.doors.completer.budgets.admit(key)?;
@@ -214,8 +252,22 @@ impl OpenDoor<'_> {
             effects: found.effects(),
             depth: call.depth,
             skill: call.skill.as_deref(),
+            key: call.key.as_ref().map(|key| key.id.as_str()),
+            at_s: now_s(),
+            approval: call.approval.as_ref(),
         };
-        Ok((policy.permit(&question)?, found))
+        if let (Some(approval), Found::Capability(capability, _)) = (&call.approval, &found) {
+            let act = capability.act(&call.input)?;
+            if Draft::hash_of(approval.draft, question.capability, &call.input, &act) != approval.hash {
+                return Err(not_as_shown(approval.draft));
+            }
+        }
+        let go = match (policy.decide(&question)?, &found) {
+            (Decided::Allowed(permit), _) => Go::Now(permit),
+            (Decided::Held(decision), Found::Capability(capability, _)) => Go::Later(decision, capability.act(&call.input)?),
+            (Decided::Held(decision), Found::Skill(_) | Found::Inference) => Go::Later(decision, call.input.to_json()),
+        };
+        Ok(Way { found, go })
     }
 
     fn find(&self, call: &Invocation) -> Result<Found, Fault> {
@@ -233,17 +285,11 @@ impl OpenDoor<'_> {
         }
     }
 
-    async fn run(
-        &self,
-        call: &Invocation,
-        permit: Permit,
-        found: &Found,
-        entry: &mut OpenEntry,
-        trail: &mut Trail,
-    ) -> Result<Output, Fault> {
+    async fn run(&self, call: &Invocation, way: &Way, entry: &mut OpenEntry, trail: &mut Trail) -> Result<Output, Fault> {
+        let found = &way.found;
         let ran = ran(call, found);
         let deadline = deadline(call, found);
-        let draft = permit.draft();
+        let draft = way.draft();
         if let Found::Skill(skill) = found {
             check_input(&skill.component.facts().manifest, &call.input)?;
         }
@@ -256,7 +302,7 @@ impl OpenDoor<'_> {
             draft,
         };
         let Some(key) = &call.idempotency_key else {
-            let kept = self.dispatch(call, &permit, found, deadline, entry, trail).await?;
+            let kept = self.dispatch(call, way, deadline, entry, trail).await?;
             return Ok(answer(kept, false));
         };
         let key = IdempotencyKey {
@@ -268,7 +314,7 @@ impl OpenDoor<'_> {
         entry.recorded().await?;
         match self.invoker.idempotency.claim(key, &call.input.to_bytes(), deadline).await? {
             Claim::Fresh(claimed) => {
-                let result = self.dispatch(call, &permit, found, deadline, entry, trail).await;
+                let result = self.dispatch(call, way, deadline, entry, trail).await;
                 match &result {
                     // What may be tried again, may be tried again with the same key.
                     Err(fault) if passes(fault.code) && is_safe_again(found, trail) => claimed.release().await,
@@ -287,13 +333,19 @@ impl OpenDoor<'_> {
     async fn dispatch(
         &self,
         call: &Invocation,
-        permit: &Permit,
-        found: &Found,
+        way: &Way,
         deadline: Instant,
         entry: &mut OpenEntry,
         trail: &mut Trail,
     ) -> Result<Kept, Fault> {
-        match found {
+        let permit = match &way.go {
+            Go::Now(permit) => permit,
+            Go::Later(decision, act) => {
+                entry.recorded().await?;
+                return Err(self.hold(call, decision, act).await);
+            }
+        };
+        match &way.found {
             Found::Skill(skill) => {
                 let writes = skill.grants.files.values().any(|files| files.access == Access::ReadWrite);
                 if writes || call.events.is_some() {
@@ -452,8 +504,8 @@ fn outcome(result: &Result<Output, Fault>, trail: &Trail, keep: bool) -> Outcome
     outcome
 }
 
-fn intent(call: &Invocation, policy: &Policy, decided: &Result<(Permit, Found), Fault>, level: Level) -> Intent {
-    let found = decided.as_ref().ok().map(|(_, found)| found);
+fn intent(call: &Invocation, policy: &Policy, decided: &Result<Way, Fault>, level: Level) -> Intent {
+    let found = decided.as_ref().ok().map(|way| &way.found);
     let facts = found.and_then(|found| match found {
         Found::Skill(skill) => Some(skill.component.facts()),
         Found::Capability(..) | Found::Inference => None,
@@ -482,7 +534,7 @@ fn intent(call: &Invocation, policy: &Policy, decided: &Result<(Permit, Found), 
         context: Vec::new(),
         reserved_nanousd: None,
         policy: match decided {
-            Ok((permit, _)) => permit.decision().clone(),
+            Ok(way) => way.decision().clone(),
             Err(fault) => refused(policy.decision(), fault),
         },
         level,

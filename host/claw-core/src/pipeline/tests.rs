@@ -13,7 +13,7 @@ use super::*;
 use crate::audit::{Level, Status};
 use crate::capability::{Payload, SkillRef, Target};
 use crate::errors::{Code, Fault};
-use crate::fakes::{MemoryAudit, MemoryIdempotency, NoCapabilities};
+use crate::fakes::{MemoryAudit, MemoryDrafts, MemoryIdempotency, NoCapabilities};
 use crate::grants::{GrantBook, Grants};
 use crate::ids::{InvocationId, TraceParent};
 use crate::manifest::{self, Origin};
@@ -231,6 +231,7 @@ fn house(granted: bool, hangs: bool) -> House {
         skills,
         capabilities: Arc::new(NoCapabilities),
         idempotency,
+        drafts: Arc::new(MemoryDrafts::default()),
         level: Level::Process,
     };
     House {
@@ -254,6 +255,7 @@ fn call(target: &str, input: serde_json::Value) -> Invocation {
         deadline: Some(Instant::now() + Duration::from_secs(30)),
         idempotency_key: None,
         events: None,
+        approval: None,
     }
 }
 

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{Decision, ModelQuestion, PolicyEntry, PolicyError, Question, Rule};
+use crate::budget::Usd;
 use crate::errors::{Code, Fault};
 use crate::keys::matches;
 use crate::model::ModelRoute;
 use crate::pii::Class;
+use crate::routing::Window;
 
 /// Which calls a rule is about: those that fit all that is said. In texts `*` stands for any
 /// text; of several, one has to fit.
@@ -19,6 +21,9 @@ pub struct When {
     /// Who calls.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caller: Option<OneOrMany>,
+    /// The public id of the key that was presented.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<OneOrMany>,
     /// The skill whose sandbox calls.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skill: Option<OneOrMany>,
@@ -37,6 +42,12 @@ pub struct When {
     /// Classes of personal data and secrets that are in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<OneOrMany>,
+    /// A model call can cost more than this at most, or nobody knows what it costs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_over: Option<Usd>,
+    /// It is made within this time of the day or week.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<Window>,
 }
 
 /// One pattern, or several.
@@ -71,6 +82,14 @@ pub enum Then {
     Route(String),
     /// What is of these classes is taken out before the call is sent, for good.
     Redact(Vec<String>),
+    /// What is of these classes is sent as placeholders, and put back into the answer.
+    Mask(Vec<String>),
+    /// The rules that follow are not asked about the call.
+    Allow,
+    /// A call that would act outside waits for somebody's approval.
+    RequireApproval,
+    /// The same, and every answer is marked as a draft.
+    Draft,
     /// Nothing but that it is written down.
     Report,
 }
@@ -79,19 +98,23 @@ pub enum Then {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(
     untagged,
-    expecting = "expected deny, local_only, report, {route: USE} or {redact: [CLASS]}"
+    expecting = "expected allow, deny, local_only, require_approval, draft, report, {route: USE}, {redact: [CLASS]} or {mask: [CLASS]}"
 )]
 enum Written {
     Word(Word),
     Route(RouteTo),
     Redact(TakeOut),
+    Mask(Cover),
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Word {
+    Allow,
     Deny,
     LocalOnly,
+    RequireApproval,
+    Draft,
     Report,
 }
 
@@ -107,14 +130,24 @@ struct TakeOut {
     redact: Vec<String>,
 }
 
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Cover {
+    mask: Vec<String>,
+}
+
 impl From<Written> for Then {
     fn from(written: Written) -> Self {
         match written {
+            Written::Word(Word::Allow) => Then::Allow,
             Written::Word(Word::Deny) => Then::Deny,
             Written::Word(Word::LocalOnly) => Then::LocalOnly,
+            Written::Word(Word::RequireApproval) => Then::RequireApproval,
+            Written::Word(Word::Draft) => Then::Draft,
             Written::Word(Word::Report) => Then::Report,
             Written::Route(RouteTo { route }) => Then::Route(route),
             Written::Redact(TakeOut { redact }) => Then::Redact(redact),
+            Written::Mask(Cover { mask }) => Then::Mask(mask),
         }
     }
 }
@@ -122,11 +155,15 @@ impl From<Written> for Then {
 impl From<Then> for Written {
     fn from(then: Then) -> Self {
         match then {
+            Then::Allow => Written::Word(Word::Allow),
             Then::Deny => Written::Word(Word::Deny),
             Then::LocalOnly => Written::Word(Word::LocalOnly),
+            Then::RequireApproval => Written::Word(Word::RequireApproval),
+            Then::Draft => Written::Word(Word::Draft),
             Then::Report => Written::Word(Word::Report),
             Then::Route(route) => Written::Route(RouteTo { route }),
             Then::Redact(redact) => Written::Redact(TakeOut { redact }),
+            Then::Mask(mask) => Written::Mask(Cover { mask }),
         }
     }
 }
@@ -138,7 +175,7 @@ impl When {
 
     /// It speaks of what only model calls have.
     pub(super) fn is_about_models(&self) -> bool {
-        self.use_name.is_some() || self.model.is_some() || self.provider.is_some() || self.data.is_some()
+        self.use_name.is_some() || self.names_routes() || self.data.is_some() || self.cost_over.is_some()
     }
 
     fn names_routes(&self) -> bool {
@@ -146,27 +183,36 @@ impl When {
     }
 
     pub(super) fn fits(&self, call: &Question<'_>, model: Option<&ModelQuestion<'_>>, found: &[Class]) -> bool {
+        self.misfit(call, model, found).is_none()
+    }
+
+    /// The first thing that it says and that is not so of a call.
+    pub(super) fn misfit(&self, call: &Question<'_>, model: Option<&ModelQuestion<'_>>, found: &[Class]) -> Option<&'static str> {
         let fit = |wanted: &Option<OneOrMany>, value: Option<&str>| {
             wanted
                 .as_ref()
                 .is_none_or(|wanted| value.is_some_and(|value| wanted.fits(value)))
         };
-        fit(&self.caller, Some(call.caller))
-            && fit(&self.skill, call.skill)
-            && fit(&self.capability, Some(call.capability))
-            && fit(&self.use_name, model.map(|model| model.use_name))
-            && self
-                .data
-                .as_ref()
-                .is_none_or(|wanted| found.iter().any(|class| wanted.fits(class.as_str())))
-            && (!self.names_routes()
-                || model.is_some_and(|model| {
-                    model
-                        .plan
-                        .candidates
-                        .iter()
-                        .any(|candidate| self.fits_route(&candidate.route))
-                }))
+        let holds = |wanted: &OneOrMany| found.iter().any(|class| wanted.fits(class.as_str()));
+        let costs = |over: &Usd| model.is_some_and(|model| model.plan.ceiling_nanousd().is_none_or(|most| most > over.nanousd()));
+        let routed = || {
+            model.is_some_and(|model| {
+                let mut routes = model.plan.candidates.iter().map(|candidate| &candidate.route);
+                routes.any(|route| self.fits_route(route))
+            })
+        };
+        let said = [
+            ("caller", fit(&self.caller, Some(call.caller))),
+            ("key", fit(&self.key, call.key)),
+            ("skill", fit(&self.skill, call.skill)),
+            ("capability", fit(&self.capability, Some(call.capability))),
+            ("time", self.time.as_ref().is_none_or(|window| window.is_open(call.at_s))),
+            ("use", fit(&self.use_name, model.map(|model| model.use_name))),
+            ("data", self.data.as_ref().is_none_or(holds)),
+            ("cost_over", self.cost_over.as_ref().is_none_or(costs)),
+            ("model or provider", !self.names_routes() || routed()),
+        ];
+        said.iter().find(|(_, fits)| !fits).map(|(key, _)| *key)
     }
 
     pub(super) fn fits_route(&self, route: &ModelRoute) -> bool {
@@ -178,10 +224,10 @@ impl When {
 /// A rule, ready to be asked.
 #[derive(Clone, Debug)]
 pub(super) struct Compiled {
-    name: Arc<str>,
+    pub(super) name: Arc<str>,
     pub(super) enforce: bool,
     pub(super) when: When,
-    then: Vec<Then>,
+    pub(super) then: Vec<Then>,
     message: Option<String>,
 }
 
@@ -191,7 +237,7 @@ impl Compiled {
             Some(message) => format!("policy `{}`: {message}", self.name),
             None => format!("the policy `{}` refuses this call", self.name),
         };
-        Fault::new(Code::PolicyDenied, message).hint("`claw models explain` says what policies decide about a call")
+        Fault::new(Code::PolicyDenied, message).hint("`claw policy explain` says what each policy makes of a call")
     }
 }
 
@@ -210,28 +256,40 @@ pub(super) fn compile(entry: &PolicyEntry) -> Result<Option<Compiled>, PolicyErr
     };
     let needless = |key: &'static str| Err(PolicyError::Needless { name: name(), key });
     match (entry.rule, &entry.when, &entry.then) {
-        (None, Some(when), Some(then)) if entry.use_name.is_none() => Ok(Some(of(when.clone(), vec![then.clone()]))),
-        (None, Some(_), Some(_)) => needless("use"),
-        (Some(rule), None, None) => {
-            if entry.enforce && !rule.is_implemented() {
-                let rule = serde_json::to_value(rule).ok();
-                let rule = rule.as_ref().and_then(|value| value.as_str()).unwrap_or_default().to_owned();
-                return Err(PolicyError::NotImplemented { name: name(), rule });
+        (None, Some(_), Some(_)) if entry.use_name.is_some() => needless("use"),
+        (None, Some(when), Some(then)) => {
+            if let Some(key) = senseless(when, then) {
+                return needless(key);
             }
-            match rule {
-                Rule::IfContextContainsPiiUseSensitiveModel => {
-                    let when = When {
-                        data: Some(OneOrMany::One("*".to_owned())),
-                        ..When::default()
-                    };
-                    let sensitive = entry.use_name.clone().unwrap_or_else(|| "sensitive".to_owned());
-                    Ok(Some(of(when, vec![Then::LocalOnly, Then::Route(sensitive)])))
-                }
-                Rule::AllOutputsAreDrafts | Rule::LogAllRequestsAndResponses if entry.use_name.is_some() => needless("use"),
-                Rule::AllOutputsAreDrafts | Rule::LogAllRequestsAndResponses => Ok(None),
-            }
+            Ok(Some(of(when.clone(), vec![then.clone()])))
         }
+        (Some(rule), None, None) => match rule {
+            Rule::IfContextContainsPiiUseSensitiveModel => {
+                let when = When {
+                    data: Some(OneOrMany::One("*".to_owned())),
+                    ..When::default()
+                };
+                let sensitive = entry.use_name.clone().unwrap_or_else(|| "sensitive".to_owned());
+                Ok(Some(of(when, vec![Then::LocalOnly, Then::Route(sensitive)])))
+            }
+            Rule::AllOutputsAreDrafts | Rule::LogAllRequestsAndResponses if entry.use_name.is_some() => needless("use"),
+            Rule::AllOutputsAreDrafts => Ok(Some(of(When::default(), vec![Then::Draft]))),
+            Rule::LogAllRequestsAndResponses => Ok(None),
+        },
         _ => Err(PolicyError::Shape(name())),
+    }
+}
+
+/// A key of a match that says nothing together with what is done.
+fn senseless(when: &When, then: &Then) -> Option<&'static str> {
+    match then {
+        // Who serves a call is not known before it is served, so one candidate cannot free a
+        // call of the rules for all the others.
+        Then::Allow if when.model.is_some() => Some("model"),
+        Then::Allow if when.provider.is_some() => Some("provider"),
+        // What waits for approval is never a model call.
+        Then::RequireApproval if when.is_about_models() => Some("require_approval"),
+        _ => None,
     }
 }
 
@@ -241,6 +299,12 @@ pub(super) struct Verdict {
     pub(super) served_by: Option<String>,
     pub(super) refused: Vec<Compiled>,
     pub(super) redact: Vec<String>,
+    pub(super) mask: Vec<String>,
+    /// The policies by which what acts waits.
+    pub(super) held_by: Vec<Arc<str>>,
+    pub(super) draft: bool,
+    /// A rule that allows it has spoken.
+    pub(super) over: bool,
 }
 
 impl Verdict {
@@ -250,6 +314,10 @@ impl Verdict {
             served_by: None,
             refused: Vec::new(),
             redact: Vec::new(),
+            mask: Vec::new(),
+            held_by: Vec::new(),
+            draft: false,
+            over: false,
         }
     }
 
@@ -270,6 +338,13 @@ impl Verdict {
                 Then::LocalOnly => self.decision.local_only = true,
                 Then::Route(name) => drop(self.served_by.get_or_insert_with(|| name.clone())),
                 Then::Redact(classes) => self.redact.extend(classes.iter().cloned()),
+                Then::Mask(classes) => self.mask.extend(classes.iter().cloned()),
+                Then::Allow => self.over = true,
+                Then::RequireApproval => self.held_by.push(rule.name.clone()),
+                Then::Draft => {
+                    self.held_by.push(rule.name.clone());
+                    self.draft = true;
+                }
                 Then::Report => {}
             }
         }

@@ -14,17 +14,6 @@ fn the_audit_rule_keeps_bodies() {
 }
 
 #[test]
-fn an_enforced_rule_that_is_not_implemented_is_refused_by_name() {
-    let text = "policies:\n  - {name: it, rule: all_outputs_are_drafts, enforce: true}";
-    let expected = PolicyError::NotImplemented {
-        name: "it".into(),
-        rule: "all_outputs_are_drafts".into(),
-    };
-    assert_eq!(parse(text).unwrap_err(), expected);
-    assert!(parse(&text.replace("true", "false")).is_ok());
-}
-
-#[test]
 fn unknown_rules_and_doubles_are_refused() {
     assert!(serde_yaml::from_str::<PoliciesFile>("policies: [{name: a, rule: be_nice, enforce: true}]").is_err());
     assert!(serde_yaml::from_str::<PoliciesFile>("policies: [{name: a, rule: all_outputs_are_drafts, enforced: true}]").is_err());
@@ -37,11 +26,8 @@ fn calls_nest_only_so_deep() {
     let policy = parse("policies: []").unwrap();
     let ask = |depth| {
         policy.permit(&Question {
-            caller: "a",
-            capability: "skill:b",
-            effects: Effects::None,
             depth,
-            skill: None,
+            ..Question::new("a", "skill:b")
         })
     };
     assert!(ask(MAX_DEPTH).is_ok());
@@ -88,11 +74,8 @@ impl Texts for Words {
 
 fn question(caller: &str) -> Question<'_> {
     Question {
-        caller,
-        capability: "llm.inference",
-        effects: Effects::None,
-        depth: 0,
         skill: Some("pr-notes"),
+        ..Question::new(caller, "llm.inference")
     }
 }
 
@@ -240,4 +223,178 @@ fn an_entry_that_means_nothing_is_refused() {
     }
     assert!(serde_yaml::from_str::<PoliciesFile>("policies: [{name: a, match: {colour: red}, then: deny}]").is_err());
     assert!(serde_yaml::from_str::<PoliciesFile>("policies: [{name: a, match: {}, then: shrug}]").is_err());
+}
+
+fn hold(policy: &str, effects: Effects, approval: Option<&crate::draft::Approval>) -> Result<Decided, Fault> {
+    parse(policy).unwrap().decide(&Question {
+        effects,
+        approval,
+        ..Question::new("svc", "exec.gh")
+    })
+}
+
+#[test]
+fn only_what_acts_waits_and_an_approval_lets_it_go_but_not_past_a_refusal() {
+    let drafts = "policies: [{name: drafts, rule: all_outputs_are_drafts, enforce: true}]";
+    let approval = crate::draft::Approval {
+        draft: crate::draft::DraftId::of(crate::ids::InvocationId::generate()),
+        by: "operator".into(),
+        hash: String::new(),
+    };
+    let Ok(Decided::Allowed(looks)) = hold(drafts, Effects::None, None) else {
+        panic!()
+    };
+    assert!(looks.draft());
+    let Ok(Decided::Held(waits)) = hold(drafts, Effects::Act, None) else {
+        panic!()
+    };
+    assert_eq!(waits.held_by, ["drafts".into()]);
+    let Ok(Decided::Allowed(goes)) = hold(drafts, Effects::Act, Some(&approval)) else {
+        panic!()
+    };
+    assert_eq!((goes.draft(), &goes.decision().approved), (false, &Some(approval.clone())));
+    assert!(matches!(
+        hold(&drafts.replace("true", "false"), Effects::Act, None),
+        Ok(Decided::Allowed(_))
+    ));
+    let refused = drafts.replace(
+        "policies: [",
+        "policies: [{name: no, match: {capability: 'exec.*'}, then: deny, enforce: true}, ",
+    );
+    assert_eq!(
+        hold(&refused, Effects::Act, Some(&approval)).unwrap_err().code,
+        Code::PolicyDenied
+    );
+    let careful = "policies: [{name: careful, match: {capability: exec.gh}, then: require_approval, enforce: true}]";
+    let Ok(Decided::Allowed(looks)) = hold(careful, Effects::None, None) else {
+        panic!()
+    };
+    assert!(!looks.draft());
+    assert!(matches!(hold(careful, Effects::Act, None), Ok(Decided::Held(_))));
+    let unkept = parse(careful).unwrap().permit(&Question {
+        effects: Effects::Act,
+        ..Question::new("svc", "exec.gh")
+    });
+    assert_eq!(unkept.unwrap_err().code, Code::DraftHeld);
+}
+
+#[test]
+fn an_allowed_call_is_not_asked_about_further_down() {
+    let text = "policies:
+  - {name: above, match: {caller: svc}, then: local_only, enforce: true}
+  - {name: friend, match: {caller: svc}, then: allow, enforce: true}
+  - {name: below, match: {}, then: deny, enforce: true}";
+    let permit = ask(&parse(text).unwrap(), "svc", &["x"]).unwrap();
+    assert_eq!(permit.decision().applied, ["above".into(), "friend".into()]);
+    assert_eq!(may_see(&permit), ["here"]);
+    assert!(ask(&parse(text).unwrap(), "other", &["x"]).is_err());
+    // One that is only written down frees nothing.
+    let noted = text.replace("then: allow, enforce: true", "then: allow, enforce: false");
+    assert!(ask(&parse(&noted).unwrap(), "svc", &["x"]).is_err());
+}
+
+#[test]
+fn rules_know_the_time_the_key_and_the_cost() {
+    let fits = |when: &str, key: Option<&str>, at_s: i64, ceiling: Option<u64>| {
+        let text = format!("policies: [{{name: a, match: {when}, then: report, enforce: true}}]");
+        let mut plan = plan();
+        for candidate in &mut plan.candidates {
+            candidate.ceiling_nanousd = ceiling;
+        }
+        let model = ModelQuestion {
+            use_name: "general",
+            plan: &plan,
+            texts: &Words(&[]),
+        };
+        let call = Question {
+            key,
+            at_s,
+            ..Question::new("svc", "llm.inference")
+        };
+        let permit = parse(&text).unwrap().permit_model(&call, &model).unwrap();
+        !permit.decision().applied.is_empty()
+    };
+    // 1970-01-03 was a Saturday; 23:00 and noon of it, in UTC.
+    let (night, noon) = (2 * 86_400 + 23 * 3_600, 2 * 86_400 + 12 * 3_600);
+    let nights = "{time: {hours: '22:00-06:00', days: [sat]}}";
+    assert!(fits(nights, None, night, None) && !fits(nights, None, noon, None));
+    assert!(!fits(nights, None, night + 86_400, None));
+    assert!(fits("{key: 'key_*'}", Some("key_1"), noon, None));
+    assert!(!fits("{key: 'key_*'}", None, noon, None));
+    let dear = "{cost_over: 0.50usd}";
+    assert!(fits(dear, None, noon, Some(500_000_001)) && !fits(dear, None, noon, Some(500_000_000)));
+    assert!(fits(dear, None, noon, None), "what nobody knows the price of may cost more");
+}
+
+#[test]
+fn what_is_masked_comes_back_and_what_is_redacted_does_not() {
+    let policy = parse(
+        "policies:
+  - {name: masks, match: {data: [email, card]}, then: {mask: ['*']}, enforce: true}
+  - {name: cuts, match: {data: card}, then: {redact: [card]}, enforce: true}",
+    )
+    .unwrap();
+    let words = "anna@example.com pays with 4111 1111 1111 1111";
+    let permit = ask(&policy, "svc", &["anna@example.com pays with 4111 1111 1111 1111"]).unwrap();
+    let request = crate::model::CompletionRequest {
+        messages: vec![crate::model::Message::text(crate::model::Role::User, words)],
+        ..Default::default()
+    };
+    let changed = permit.redaction().unwrap().request(request).unwrap();
+    let sent = changed.request.messages[0].joined_text();
+    assert_eq!(sent, "[EMAIL_1] pays with [CARD]");
+    assert_eq!(changed.vault.unwrap().restore(&sent), "anna@example.com pays with [CARD]");
+}
+
+#[test]
+fn a_match_that_says_nothing_together_with_what_is_done_is_refused() {
+    for (entry, key) in [
+        ("match: {provider: openai}, then: allow", "provider"),
+        ("match: {model: 'gpt-*'}, then: allow", "model"),
+        ("match: {data: email}, then: require_approval", "require_approval"),
+    ] {
+        let refused = parse(&format!("policies: [{{name: a, {entry}}}]")).unwrap_err();
+        assert_eq!(refused, PolicyError::Needless { name: "a".into(), key }, "{entry}");
+    }
+    for bad in [
+        "then: {mask: email}",
+        "then: {mask: [email], redact: [email]}",
+        "then: allowed",
+    ] {
+        let text = format!("policies: [{{name: a, match: {{}}, {bad}}}]");
+        assert!(serde_yaml::from_str::<PoliciesFile>(&text).is_err(), "{bad}");
+    }
+    for bad in ["cost_over: 1", "cost_over: -1usd", "time: {hours: '25:00-06:00'}"] {
+        let text = format!("policies: [{{name: a, match: {{{bad}}}, then: deny}}]");
+        assert!(serde_yaml::from_str::<PoliciesFile>(&text).is_err(), "{bad}");
+    }
+    assert!(serde_yaml::from_str::<PoliciesFile>("drafts: {expire: soon}").is_err());
+}
+
+#[test]
+fn every_rule_says_what_it_made_of_a_call() {
+    let policy = parse(
+        "policies:
+  - {name: far, match: {caller: svc, data: email}, then: local_only, enforce: true}
+  - {name: nobody, match: {caller: nobody}, then: deny, enforce: true}
+  - {name: friend, match: {caller: svc}, then: allow, enforce: true}
+  - {name: rest, match: {}, then: deny, enforce: true}",
+    )
+    .unwrap();
+    let model = ModelQuestion {
+        use_name: "general",
+        plan: &plan(),
+        texts: &Words(&["anna@example.com"]),
+    };
+    let (considered, found) = policy.consider(&Question::new("svc", "llm.inference"), Some(&model)).unwrap();
+    let why: Vec<_> = considered.into_iter().map(|rule| rule.why).collect();
+    let expected = [
+        Why::Yes,
+        Why::No { because: "caller" },
+        Why::Yes,
+        Why::Allowed { by: "friend".into() },
+    ];
+    assert_eq!((why.as_slice(), found.len()), (expected.as_slice(), 1));
+    let (considered, _) = policy.consider(&Question::new("svc", "exec.git"), None).unwrap();
+    assert_eq!(considered[0].why, Why::NotAModelCall);
 }

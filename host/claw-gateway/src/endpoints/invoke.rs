@@ -142,6 +142,7 @@ async fn call(
         deadline: asked.deadline,
         idempotency_key: asked.idempotency_key,
         events: None,
+        approval: None,
     };
     if asked.stream {
         return stream::answer(app, invocation, room).await;

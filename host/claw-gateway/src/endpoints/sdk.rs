@@ -150,6 +150,7 @@ async fn call(
     };
     let mut request = WireRequest {
         api,
+        masked: None,
         stream: value.get("stream").and_then(serde_json::Value::as_bool).unwrap_or(false),
         headers: handed_on(&headers, complete.trace),
         body: bytes,

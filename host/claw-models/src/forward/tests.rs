@@ -29,6 +29,7 @@ fn request(api: Api, body: &str) -> WireRequest {
     let value: Value = serde_json::from_str(body).unwrap();
     WireRequest {
         api,
+        masked: None,
         stream: value["stream"] == true,
         body: Bytes::from(body.to_owned()),
         value: Arc::new(value),

@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use claw_core::errors::{Code, Fault};
 use claw_core::model::{Completion, Embeddings, ModelEvent, ModelStream};
+use claw_core::pii::restored;
 use claw_core::wire::{Api, WireBody, WireDone, WirePiece, WireRequest, WireStream};
 use futures::StreamExt as _;
 use serde_json::{Value, json};
@@ -44,6 +45,10 @@ pub(super) async fn call(live: &Arc<Live>, request: &WireRequest, bounds: &Bound
             bounds.offline(live, offline::stream(&asked))?
         } else {
             Box::pin(exchange::stream(live.clone(), asked, bounds)).await?
+        };
+        let stream = match &request.masked {
+            Some(vault) => restored(stream, vault.clone()),
+            None => stream,
         };
         return Ok(WireBody::Stream(written(stream, writer)));
     }

@@ -4,6 +4,7 @@
 use std::fmt;
 
 use claw_core::audit::{Level, Status};
+use claw_core::draft::Approval;
 use claw_core::ids::InvocationId;
 use claw_core::model::Usage;
 use rusqlite::types::ValueRef;
@@ -82,6 +83,18 @@ pub struct PolicyView {
     /// left out where there is none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reported: Vec<String>,
+    /// The classes of personal data and secrets that were found; left out where there is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub found: Vec<String>,
+    /// Only local providers might see it; left out where that is not so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub local_only: bool,
+    /// The policies by which it waited for approval; left out where it did not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held_by: Vec<String>,
+    /// The draft that was approved, by whom, and its hash; left out where there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved: Option<Approval>,
 }
 
 /// One attempt of a model call.

@@ -28,6 +28,8 @@ pub struct KeyView {
     pub created_at: String,
     /// When it ends by itself.
     pub expires_at: Option<String>,
+    /// It may see all drafts, and approve or reject those that its service did not propose.
+    pub approves: bool,
     /// When it was revoked.
     pub revoked_at: Option<String>,
     /// When it was last used; a running gateway writes this down within a minute.
@@ -54,6 +56,7 @@ impl KeyRecord {
             rpm: scope.rpm,
             created_at: rfc3339(self.created_at_us),
             expires_at: scope.expires_at_us.map(rfc3339),
+            approves: scope.approves,
             revoked_at: self.revoked_at_us.map(rfc3339),
             last_used_at: self.last_used_at_us.map(rfc3339),
             secret_made_at: self.secret_made_at_us.map(rfc3339),

@@ -75,6 +75,9 @@ pub struct CreateKeyArgs {
     /// When it ends: in `90d`, `12h`, or at `2027-01-31`
     #[arg(long, value_name = "TIME")]
     pub expires: Option<Moment>,
+    /// It may see all drafts, and approve or reject those that its service did not propose
+    #[arg(long)]
+    pub approves: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

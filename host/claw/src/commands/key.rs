@@ -50,6 +50,7 @@ fn create(store: &mut KeyStore, arguments: CreateKeyArgs) -> Result<Exit> {
         budget: arguments.budget,
         rpm: arguments.rpm,
         expires_at_us: arguments.expires.map(|moment| moment.0),
+        approves: arguments.approves,
     };
     let made = store.create(scope).map_err(failed)?;
     hand_over(&made, arguments.json)?;

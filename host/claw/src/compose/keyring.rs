@@ -75,6 +75,7 @@ fn scope(wanted: NewKey) -> Result<KeyScope, Fault> {
         budget: budget.transpose()?,
         rpm: wanted.rpm,
         expires_at_us: expires.transpose()?,
+        approves: wanted.approves,
     })
 }
 

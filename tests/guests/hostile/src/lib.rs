@@ -112,7 +112,7 @@ fn act(input: &Input, context: &Context) -> Result<Value, Error> {
         "list" => files::list(text).map(|found| json!(found.iter().map(|entry| entry.name.clone()).collect::<Vec<_>>())),
         "write" => files::write(text, "written", files::WriteMode::Replace).map(|()| json!("written")),
         "create" => files::write(text, "written", files::WriteMode::Create).map(|()| json!("written")),
-        "mkdir" => files::make_directory(text).map(|()| json!("made")),
+        "make-directory" => files::make_directory(text).map(|()| json!("made")),
         "big-write" => files::write("desk/big", vec![b'x'; *count as usize], files::WriteMode::Replace).map(|()| json!(count)),
         "std-read" => Ok(json!(std::fs::read_to_string(text).map_err(|error| error.kind().to_string()))),
         "std-list" => Ok(json!(std::fs::read_dir(text).map(|found| found.count()).map_err(|error| error.kind().to_string()))),
@@ -132,6 +132,7 @@ fn act(input: &Input, context: &Context) -> Result<Value, Error> {
             Ok(json!(done.text()))
         }
         "exec" => exec::run("git", &text.split(' ').collect::<Vec<_>>()).map(|done| json!(done.stdout)),
+        "mkdir" => exec::Command::new("mkdir").root("desk").arg(text.as_str()).run().map(|done| json!(done.status)),
         "exec-other" => exec::run(text, &["--version"]).map(|done| json!(done.stdout)),
         "invoke" => nodes::invoke(text, json!({ "mode": "ok", "text": "nested" })).and_then(|reply| reply.json::<Value>()),
         "circle" => nodes::invoke("skill:hostile", json!({ "mode": "circle" })).and_then(|reply| reply.json::<Value>()),

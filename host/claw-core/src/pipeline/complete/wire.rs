@@ -15,7 +15,8 @@ use crate::budget::Note;
 use crate::errors::Fault;
 use crate::meter::Meter;
 use crate::model::ModelRoute;
-use crate::policy::Decision;
+use crate::pii::Vault;
+use crate::policy::{Changed, Decision};
 use crate::routing::{Kind, Wanted};
 use crate::wire::{WireBody, WireCall, WireDone, WirePiece, WireRequest, WireStream};
 
@@ -71,7 +72,7 @@ impl Completer {
     ///
     /// # Errors
     /// As [`Completer::complete`]; those of a stream that has begun are its last item.
-    pub async fn wire(&self, call: &Complete, mut request: WireRequest) -> Result<Answered, Fault> {
+    pub async fn wire(&self, call: &Complete, request: WireRequest) -> Result<Answered, Fault> {
         let started = Instant::now();
         let Begun {
             mut entry,
@@ -79,13 +80,14 @@ impl Completer {
             meter,
             keep,
         } = self.begin(call, &request).await?;
-        let redacted = granted
-            .permit
-            .redaction()
-            .map_or(Ok(()), |redaction| redaction.wire(&mut request));
-        if let Err(fault) = redacted {
-            return refuse_open(entry, granted, fault).await;
-        }
+        let changed = match granted.permit.redaction() {
+            Some(redaction) => redaction.wire(request),
+            None => Ok(Changed::not_at_all(request)),
+        };
+        let Changed { request, vault } = match changed {
+            Ok(changed) => changed,
+            Err(fault) => return refuse_open(entry, granted, fault).await,
+        };
         let upstream = self.models.forward(
             &granted.permit,
             &granted.plan,
@@ -109,6 +111,7 @@ impl Completer {
         let draft = granted.permit.draft();
         let body = match answer.body {
             WireBody::Whole(bytes, done) => {
+                let bytes = vault.map_or(bytes.clone(), |vault| unmasked(bytes, &vault));
                 granted.held.settle();
                 entry.close(whole(&done, bytes.clone(), keep, draft)).await?;
                 AnsweredBody::Whole(bytes, done)
@@ -163,6 +166,15 @@ impl Completer {
             .saturating_add(request.max_output_tokens().unwrap_or(ANSWER));
         Some(window.saturating_sub(taken))
     }
+}
+
+/// An answer with what was masked put back. What is no JSON is left as it is.
+fn unmasked(bytes: Bytes, vault: &Vault) -> Bytes {
+    let Ok(mut value) = serde_json::from_slice::<serde_json::Value>(&bytes) else {
+        return bytes;
+    };
+    vault.restore_value(&mut value);
+    serde_json::to_vec(&value).map_or(bytes, Bytes::from)
 }
 
 fn tried(meter: &Arc<Meter>) -> (u32, Duration) {

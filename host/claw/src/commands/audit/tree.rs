@@ -2,6 +2,7 @@
 //! it made that call's own effects.
 
 use claw_core::capability::Payload;
+use claw_core::draft::DraftId;
 use claw_core::ids::InvocationId;
 use claw_core::journal::{Answer, Effect, Line};
 use claw_store::Tree;
@@ -80,6 +81,20 @@ fn facts(tree: &Tree) -> String {
     }
     if entry.replayed {
         facts.push("replayed".to_owned());
+    }
+    let policy = &entry.policy;
+    if !policy.held_by.is_empty() {
+        let draft = DraftId::of(entry.id);
+        facts.push(format!("held as {draft} by {}", policy.held_by.join(", ")));
+    }
+    if let Some(approval) = &policy.approved {
+        facts.push(format!("approved by {} as {}", approval.by, approval.draft));
+    }
+    if !policy.found.is_empty() {
+        facts.push(format!("holds {}", policy.found.join(", ")));
+    }
+    if policy.local_only {
+        facts.push("local only".to_owned());
     }
     facts.push(format!(
         "request {}",

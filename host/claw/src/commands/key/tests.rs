@@ -11,6 +11,7 @@ fn record(id: &str, uses: Option<&str>, skills: Option<&str>) -> KeyRecord {
             budget: None,
             rpm: None,
             expires_at_us: None,
+            approves: false,
         },
         created_at_us: 1_700_000_000_000_000,
         revoked_at_us: None,

@@ -17,7 +17,7 @@ use claw_core::journal::{Effect, Line, Recorder};
 use claw_core::manifest::Manifest;
 use claw_core::pipeline::{check_input, check_output};
 use claw_core::policy::{PoliciesFile, Policy, Question};
-use claw_core::ports::{Component as _, Effects, HostCalls, Run, World};
+use claw_core::ports::{Component as _, HostCalls, Run, World};
 use claw_engine::Loaded;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -154,14 +154,7 @@ impl Stage {
     ) -> Result<Payload, Fault> {
         let policy = Policy::try_new(&PoliciesFile::default()).map_err(|error| Fault::new(Code::Internal, error.to_string()))?;
         let capability = format!("skill:{}", manifest.name);
-        let question = Question {
-            caller: "test",
-            capability: &capability,
-            effects: Effects::None,
-            skill: None,
-            depth: 0,
-        };
-        let permit = policy.permit(&question)?;
+        let permit = policy.permit(&Question::new("test", &capability))?;
         let config = manifest
             .config
             .iter()
