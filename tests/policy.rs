@@ -139,3 +139,93 @@ async fn what_is_masked_is_not_sent_and_comes_back() {
         assert!(!String::from_utf8_lossy(&seen.raw).contains(MAIL));
     }
 }
+
+#[test]
+fn policies_are_tested_and_explained_without_a_gateway() {
+    let home = tempfile::tempdir().unwrap();
+    let claw = |arguments: &[&str]| crate::support::claw_on(home.path(), arguments);
+    assert_eq!(claw(&["onboard", "--yes"]).code, 0);
+    assert_eq!(claw(&["policy", "test"]).code, 4);
+    let checked = claw(&["policy", "check"]);
+    assert!(
+        checked.code == 0 && checked.out.contains("sensitive_data_local"),
+        "{checked:?}"
+    );
+
+    let rules = home.path().join("policies.yaml");
+    let text = std::fs::read_to_string(&rules).unwrap();
+    let own = "  - {name: dear, match: {cost_over: 1usd}, then: deny, message: ask first, enforce: true}
+  - {name: nights, match: {use: general, time: {hours: '22:00-06:00'}}, then: local_only, enforce: true}
+  - {name: masks, match: {data: email}, then: {mask: [email]}, enforce: false}
+";
+    std::fs::write(
+        &rules,
+        text.replace("\n  # Rules of your own", &format!("\n{own}  # Rules of your own")),
+    )
+    .unwrap();
+    let models = "models:
+  cloud: {provider: openai, model: gpt, use_for: [general], api_key: '${NOT_SET}', price: {input_usd_per_mtok: 1, output_usd_per_mtok: 1}}
+  here: {provider: ollama, model: llama, use_for: [general, sensitive]}
+";
+    std::fs::write(home.path().join("models.yaml"), models).unwrap();
+    let cases = home.path().join("policy-tests.yaml");
+    let good = format!(
+        "cases:
+  - name: by day the cloud serves first
+    call: {{use: cloud, text: hello, at: '2026-01-01T12:00:00Z', max_tokens: 10}}
+    expect: {{outcome: allow, entries: [cloud], draft: true, policies: [audit_everything, no_autonomous_actions]}}
+  - name: at night it does not
+    call: {{use: general, text: hello, at: '2026-01-01T23:00:00Z', max_tokens: 10}}
+    expect: {{outcome: allow, entries: [here], local_only: true}}
+  - name: personal data stays here
+    call: {{use: cloud, text: '{MAIL}', at: '2026-01-01T12:00:00Z'}}
+    expect: {{outcome: allow, entries: [here], found: [email], reported: [masks]}}
+  - name: what is dear is refused
+    call: {{use: cloud, text: hello, max_tokens: 2000000}}
+    expect: {{outcome: deny}}
+  - name: what acts waits
+    call: {{capability: exec.gh, act: true}}
+    expect: {{outcome: hold}}
+"
+    );
+    std::fs::write(&cases, &good).unwrap();
+    let ran = claw(&["policy", "test"]);
+    assert_eq!((ran.code, ran.out.contains("5 passed, 0 failed")), (0, true), "{ran:?}");
+
+    let bad = "cases:
+  - {name: nothing, call: {use: general}, expect: {}}
+  - {name: both, call: {use: general, capability: exec.gh}, expect: {outcome: allow}}
+  - {name: wrong, call: {use: cloud, text: hello}, expect: {outcome: deny, entries: [here]}}
+  - {name: late, call: {use: cloud, at: tomorrow}, expect: {outcome: allow}}
+";
+    std::fs::write(&cases, bad).unwrap();
+    let ran = claw(&["policy", "test", "--json"]);
+    let results: Value = serde_json::from_str(&ran.out).unwrap_or_else(|_| panic!("{ran:?}"));
+    assert_eq!((ran.code, &results["ok"]), (100, &json!(false)));
+    assert!(
+        results["cases"].as_array().unwrap().iter().all(|case| case["ok"] == false),
+        "{results}"
+    );
+    assert_eq!(results["cases"][2]["wrong"][1], "`entries` is [\"cloud\"], not [\"here\"]");
+    for broken in [
+        "cases: 3",
+        "case: []",
+        "cases: [{name: a, call: {colour: red}, expect: {}}]",
+        "- ",
+    ] {
+        std::fs::write(&cases, broken).unwrap();
+        let ran = claw(&["policy", "test"]);
+        assert!(ran.code == 64 && ran.err.contains("policy-tests.yaml"), "{broken}: {ran:?}");
+    }
+
+    let why = claw(&["policy", "explain", "--use", "cloud", "--text", MAIL]);
+    assert_eq!(why.code, 0, "{why:?}");
+    for wanted in ["counts", "masks", "would count", "found in the text: email"] {
+        assert!(why.out.contains(wanted), "{wanted}: {}", why.out);
+    }
+    assert!(!why.out.contains(MAIL), "{}", why.out);
+    let held = claw(&["policy", "explain", "--capability", "exec.gh", "--act"]);
+    assert!(held.code == 77 && held.out.contains("held until"), "{held:?}");
+    assert_eq!(claw(&["policy", "explain"]).code, 2);
+    assert_eq!(claw(&["policy", "explain", "--use", "cloud", "--act"]).code, 2);
+}

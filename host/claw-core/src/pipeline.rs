@@ -9,7 +9,7 @@ mod drafts;
 mod imports;
 mod invoke;
 
-pub use complete::{Answered, AnsweredBody, ByteStream, Complete, Completed, Completer, Explained, Said};
+pub use complete::{Answered, AnsweredBody, ByteStream, Complete, Completed, Completer, Explained, Said, explain};
 pub use context::{ContextFrom, ContextSource, Contexts, NoContexts, fill};
 pub use contract::{check_input, check_output};
 pub use imports::Imports;

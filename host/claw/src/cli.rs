@@ -3,6 +3,7 @@
 mod draft;
 mod key;
 mod models;
+mod policy;
 mod secret;
 mod skill;
 mod usage;
@@ -15,6 +16,7 @@ use clap::{Args, Parser, Subcommand};
 pub use draft::DraftCommand;
 pub use key::{CreateKeyArgs, KeyCommand};
 pub use models::{ExplainArgs, ModelsCommand, TestModelsArgs};
+pub use policy::{ExplainPolicyArgs, PolicyCommand};
 pub use secret::{Hidden, SecretCommand, SetSecretArgs};
 pub use skill::{AllowArgs, BuildArgs, CheckArgs, InspectArgs, Language, NewArgs, RecordArgs, SkillCommand, TestArgs};
 pub use usage::{By, UsageArgs};
@@ -61,6 +63,9 @@ pub enum Command {
     /// Keys of services: what each may call, spend, and until when
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Check, test and explain policies
+    #[command(subcommand)]
+    Policy(PolicyCommand),
     /// Look at, approve and reject the calls that wait for approval
     #[command(subcommand)]
     Draft(DraftCommand),

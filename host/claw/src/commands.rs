@@ -8,6 +8,7 @@ mod invoke;
 mod key;
 mod models;
 mod onboard;
+mod policy;
 mod secret;
 pub mod skill;
 mod times;
@@ -56,6 +57,7 @@ pub fn run(cli: Cli) -> Result<Exit> {
         Command::Skill(command) => skill::run(command, &environment),
         Command::Invoke(arguments) => invoke::run(&arguments, &environment),
         Command::Models(command) => models::run(command, &environment),
+        Command::Policy(command) => policy::run(command, &environment),
         Command::Draft(command) => draft::run(command, &environment),
         Command::Key(command) => key::run(command, &environment),
         Command::Secret(command) => secret::run(command, &environment),

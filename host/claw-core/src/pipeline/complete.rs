@@ -106,6 +106,9 @@ pub struct Explained {
     pub policy: Decision,
     /// The answer would be a draft.
     pub draft: bool,
+    /// Where something is taken out of the call, the words of its messages as they would be sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sent: Option<Vec<String>>,
 }
 
 impl Completer {
@@ -132,13 +135,7 @@ impl Completer {
     /// # Errors
     /// What the call would fail with before it is sent.
     pub fn explain(&self, call: &Complete, request: &CompletionRequest) -> Result<Explained, Fault> {
-        let policy = self.policy.load();
-        let (permit, plan) = self.decide(&policy, call, request)?;
-        Ok(Explained {
-            plan,
-            draft: permit.draft(),
-            policy: permit.decision().clone(),
-        })
+        explain(&self.policy.load(), &*self.models, call, request, now_s())
     }
 
     /// One completion, whole.
@@ -336,7 +333,7 @@ impl Completer {
                 self.budgets.admit(key)?;
             }
         }
-        let (permit, plan) = self.decide(policy, call, asked)?;
+        let (permit, plan) = decide(policy, &*self.models, call, asked, now_s())?;
         let spender = Spender {
             id: call.id,
             caller: &call.caller,
@@ -351,43 +348,71 @@ impl Completer {
             held: Held::new(reserved, meter.clone()),
         })
     }
+}
 
-    fn decide(&self, policy: &Policy, call: &Complete, asked: &dyn Asked) -> Result<(Permit, Plan), Fault> {
-        let wanted = |name| Wanted {
-            name,
-            kind: asked.kind(),
-            input_tokens: asked.input_tokens(),
-            output_tokens: asked.output_tokens(),
-        };
-        let mut plan = self.models.plan(&wanted(&call.use_name))?;
-        let question = Question {
-            caller: &call.caller,
-            capability: asked.capability(),
-            effects: Effects::None,
-            depth: call.depth,
-            skill: call.skill.as_deref(),
-            key: call.key.as_ref().map(|key| key.id.as_str()),
-            at_s: now_s(),
-            approval: None,
-        };
-        let model = ModelQuestion {
-            use_name: &call.use_name,
-            plan: &plan,
-            texts: asked,
-        };
-        let permit = policy.permit_model(&question, &model)?;
-        if let Some(name) = permit.served_by() {
-            plan = self.models.plan(&wanted(name)).map_err(|fault| nobody(name, &fault))?;
+/// What would become of a call at a time, in seconds since 1970, without making it.
+///
+/// # Errors
+/// What the call would fail with before it is sent.
+pub fn explain(
+    policy: &Policy,
+    models: &dyn Models,
+    call: &Complete,
+    request: &CompletionRequest,
+    at_s: i64,
+) -> Result<Explained, Fault> {
+    let (permit, plan) = decide(policy, models, call, request, at_s)?;
+    let sent = match permit.redaction() {
+        None => None,
+        Some(redaction) => {
+            let sent = redaction.request(request.clone())?.request;
+            Some(sent.messages.iter().map(crate::model::Message::joined_text).collect())
         }
-        plan.hold_to(|route| permit.check(route));
-        if plan.candidates.is_empty() {
-            let mut why = plan.passed_over.iter().map(|passed| passed.why.as_str());
-            let message = why.next().unwrap_or("nobody may serve the call").to_owned();
-            return Err(Fault::new(Code::PolicyDenied, message)
-                .hint("`claw models explain` says who would serve a call, and why others would not"));
-        }
-        Ok((permit, plan))
+    };
+    Ok(Explained {
+        plan,
+        draft: permit.draft(),
+        policy: permit.decision().clone(),
+        sent,
+    })
+}
+
+/// What policy decides about a call, and who serves it then.
+fn decide(policy: &Policy, models: &dyn Models, call: &Complete, asked: &dyn Asked, at_s: i64) -> Result<(Permit, Plan), Fault> {
+    let wanted = |name| Wanted {
+        name,
+        kind: asked.kind(),
+        input_tokens: asked.input_tokens(),
+        output_tokens: asked.output_tokens(),
+    };
+    let mut plan = models.plan(&wanted(&call.use_name))?;
+    let question = Question {
+        caller: &call.caller,
+        capability: asked.capability(),
+        effects: Effects::None,
+        depth: call.depth,
+        skill: call.skill.as_deref(),
+        key: call.key.as_ref().map(|key| key.id.as_str()),
+        at_s,
+        approval: None,
+    };
+    let model = ModelQuestion {
+        use_name: &call.use_name,
+        plan: &plan,
+        texts: asked,
+    };
+    let permit = policy.permit_model(&question, &model)?;
+    if let Some(name) = permit.served_by() {
+        plan = models.plan(&wanted(name)).map_err(|fault| nobody(name, &fault))?;
     }
+    plan.hold_to(|route| permit.check(route));
+    if plan.candidates.is_empty() {
+        let mut why = plan.passed_over.iter().map(|passed| passed.why.as_str());
+        let message = why.next().unwrap_or("nobody may serve the call").to_owned();
+        return Err(Fault::new(Code::PolicyDenied, message)
+            .hint("`claw models explain` says who would serve a call, and why others would not"));
+    }
+    Ok((permit, plan))
 }
 
 /// A request without what policy takes out of it.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use claw_core::audit::{Level, Status};
-use claw_core::fakes::{MemoryAudit, MemoryIdempotency, NoCapabilities};
+use claw_core::fakes::{MemoryAudit, MemoryDrafts, MemoryIdempotency, NoCapabilities};
 use claw_core::ids::InvocationId;
 use claw_core::pipeline::{Completer, Doors, Invoker};
 use claw_core::policy::{PoliciesFile, Policy};
@@ -124,6 +124,7 @@ impl Door {
             skills: skills.clone(),
             capabilities: Arc::new(NoCapabilities),
             idempotency: Arc::new(MemoryIdempotency::default()),
+            drafts: Arc::new(MemoryDrafts::default()),
             level: Level::Process,
         };
         let caller = |subject: &str, operator| Caller {

@@ -172,7 +172,7 @@ async fn explain(client: &Client, arguments: &ExplainArgs) -> Result<Exit> {
     Ok(Exit::Ok)
 }
 
-fn given(asked: &str) -> Result<String> {
+pub(super) fn given(asked: &str) -> Result<String> {
     if asked != "-" {
         return Ok(asked.to_owned());
     }
