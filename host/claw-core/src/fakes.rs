@@ -201,6 +201,11 @@ impl ClaimedKey for MemoryClaim {
 pub struct MemoryDrafts(Mutex<Vec<Draft>>);
 
 impl MemoryDrafts {
+    /// With one draft to begin with.
+    pub fn with(draft: Draft) -> Self {
+        MemoryDrafts(Mutex::new(vec![draft]))
+    }
+
     fn change(&self, id: DraftId, change: impl FnOnce(&mut Draft) -> Result<(), Fault>) -> Result<Draft, Fault> {
         let mut drafts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let draft = drafts.iter_mut().find(|draft| draft.id == id);

@@ -8,7 +8,7 @@ use utoipa::openapi::path::{HttpMethod, Operation, PathItem};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{Components, Content, Ref, RefOr, ResponseBuilder};
 
-use crate::endpoints::{admin, capabilities, invoke, keys, sdk, skills};
+use crate::endpoints::{admin, capabilities, drafts, invoke, keys, sdk, skills};
 use crate::gateway::NewKey;
 use crate::problem::{PROBLEM_JSON, Problem};
 use crate::routes::{Access, ROUTES};
@@ -48,6 +48,10 @@ pub(crate) fn described<P: utoipa::Path>() -> Described {
         admin::Stopping,
         NewKey,
         keys::Rotation,
+        drafts::DraftList,
+        drafts::DraftView,
+        drafts::Approving,
+        drafts::Rejecting,
         sdk::Explain,
     ))
 )]

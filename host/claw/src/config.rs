@@ -202,10 +202,7 @@ impl Config {
             add("budgets.yaml", errors.to_string());
         }
         if let Err(error) = Policy::try_new(&self.policies) {
-            add(
-                "policies.yaml",
-                format!("{error}\nhint: say `enforce: false`, or take the rule out"),
-            );
+            add("policies.yaml", error.to_string());
         }
         if let Err(errors) = ContextProviders::new(&self.context, &|name: &str| self.variable(name)) {
             add("context.yaml", errors.to_string());

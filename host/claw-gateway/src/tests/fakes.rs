@@ -10,8 +10,10 @@ use bytes::Bytes;
 use claw_core::capability::Target;
 use claw_core::capability::{Payload, SkillRef};
 use claw_core::context::Turn;
+use claw_core::draft::{Draft, DraftId, DraftState};
 use claw_core::errors::{Code, Fault};
 use claw_core::grants::GrantBook;
+use claw_core::ids::InvocationId;
 use claw_core::manifest::{Origin, load};
 use claw_core::model::{Completion, Embeddings, Finish, Message, ModelRoute, ModelStream, Role, Usage};
 use claw_core::pipeline::{ContextFrom, ContextSource, Contexts, NoContexts};
@@ -484,5 +486,33 @@ impl Keys for FakeKeys {
             "key_known" => Ok(json!({ "id": id, "state": "revoked" })),
             _ => Err(no_key(&id)),
         }
+    }
+}
+
+/// The draft that every door knows.
+pub(super) fn known_draft() -> Draft {
+    let id = DraftId::of(InvocationId::from_bytes([1; 16]));
+    let input = Payload::Json(json!({"args": ["push"]}));
+    Draft {
+        id,
+        state: DraftState::Pending,
+        caller: "billing".to_owned(),
+        key: None,
+        skill: Some("poster".to_owned()),
+        depth: 1,
+        trace: String::new(),
+        capability: "exec.git".to_owned(),
+        hash: Draft::hash_of(id, "exec.git", &input, &json!(1)),
+        input,
+        act: json!(1),
+        policies: Vec::new(),
+        created_us: 0,
+        expires_us: i64::MAX,
+        decided_by: None,
+        decided_us: None,
+        because: None,
+        ran: None,
+        output: None,
+        fault: None,
     }
 }

@@ -4,6 +4,7 @@
 use reqwest::Method;
 use serde_json::json;
 
+use super::fakes::known_draft;
 use super::raw::{clean_exchange, exchange, request};
 use super::support::{Answer, Door, OPERATOR, SERVICE, WRONG};
 use crate::gateway::FailureLimit;
@@ -15,6 +16,7 @@ fn path_of(route: &Route) -> String {
         .path
         .replace("{name}", "echo")
         .replace("{*id}", "general")
+        .replace("drafts/{id}", &format!("drafts/{}", known_draft().id))
         .replace("{id}", "key_known")
 }
 
@@ -28,6 +30,8 @@ async fn knock(door: &Door, route: &Route, more: &[&str]) -> Answer {
             "/v1/explain" => "{\"use\":\"general\"}",
             "/v1/admin/keys" => "{\"service\":\"billing\"}",
             path if path.starts_with("/v1/admin/keys/") => "{}",
+            path if path.ends_with("/approve") => "{\"hash\":\"\"}",
+            path if path.ends_with("/reject") => "{}",
             path if crate::endpoints::sdk::family(path, &Default::default()).is_some() => "{\"model\":\"general\"}",
             _ => "{\"skill\":\"echo\"}",
         }
@@ -66,7 +70,12 @@ async fn every_route_answers_to_who_may_use_it() {
     for route in &ROUTES {
         let mut door = Door::open().await;
         let answer = knock(&door, route, &[]).await;
-        assert!((200..300).contains(&answer.status), "{}: {answer:?}", route.path);
+        if route.path.ends_with("/approve") {
+            // It was not shown: nothing less than its hash approves it.
+            assert_eq!((answer.status, answer.code().as_deref()), (409, Some("draft.closed")));
+        } else {
+            assert!((200..300).contains(&answer.status), "{}: {answer:?}", route.path);
+        }
         if route.path == "/v1/admin/shutdown" {
             door.ended().await;
         }
@@ -388,7 +397,7 @@ async fn what_a_page_can_post_without_asking_is_refused() {
         let answer = knock(&door, route, &["content-encoding: gzip"]).await;
         is_no_json(&answer);
     }
-    assert_eq!(posts().count(), 13);
+    assert_eq!(posts().count(), 15);
     assert!(door.audit.entries().is_empty());
     let answer = knock(&door, &ROUTES[0], &["content-type: application/vnd.claw+json; charset=UTF-8"]).await;
     assert_eq!(answer.status, 200, "{answer:?}");

@@ -24,7 +24,7 @@ use tokio::task::JoinHandle;
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::fmt::MakeWriter;
 
-use super::fakes::{FakeContexts, FakeKeys, FakeModels, FakeProcess, FakeSkills, Signals};
+use super::fakes::{FakeContexts, FakeKeys, FakeModels, FakeProcess, FakeSkills, Signals, known_draft};
 use crate::metrics::CallMetrics;
 use crate::{Gateway, Settings, StaticTokens, serve};
 
@@ -124,7 +124,7 @@ impl Door {
             skills: skills.clone(),
             capabilities: Arc::new(NoCapabilities),
             idempotency: Arc::new(MemoryIdempotency::default()),
-            drafts: Arc::new(MemoryDrafts::default()),
+            drafts: Arc::new(MemoryDrafts::with(known_draft())),
             level: Level::Process,
         };
         let caller = |subject: &str, operator| Caller {
