@@ -134,6 +134,11 @@ async fn an_ollama_can_fail_in_every_way() {
 }
 
 #[tokio::test]
+async fn a_gemini_provider_can_fail_in_every_way() {
+    matrix("gemini", "").await;
+}
+
+#[tokio::test]
 async fn who_cannot_be_reached_is_passed_over() {
     let closed = {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

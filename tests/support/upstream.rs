@@ -3,6 +3,7 @@
 //! last message, so that a test says what it wants; what came is remembered.
 
 mod anthropic;
+mod gemini;
 mod ollama;
 mod openai;
 
@@ -64,7 +65,8 @@ impl Upstream {
             "models:\n  gpt-test: {{provider: openai, model: gpt-up, base_url: '{url}/v1', api_key: {KEY}, max_attempts: 1, price: \
              {{input_usd_per_mtok: 1, output_usd_per_mtok: 2, cached_input_usd_per_mtok: 0.5}}}}\n  claude-test: {{provider: anthropic, \
              model: claude-up, base_url: '{url}', api_key: {KEY}, max_attempts: 1, price: {{input_usd_per_mtok: 3, output_usd_per_mtok: \
-             15}}}}\n  ollama-test: {{provider: ollama, model: llama-up, base_url: '{url}', max_attempts: 1}}\n"
+             15}}}}\n  ollama-test: {{provider: ollama, model: llama-up, base_url: '{url}', max_attempts: 1}}\n  gemini-test: {{provider: gemini, \
+             model: gemini-up, base_url: '{url}', api_key: {KEY}, max_attempts: 1}}\n"
         )
     }
 }
@@ -91,9 +93,11 @@ async fn answer(State(upstream): State<Upstream>, request: Request) -> Response 
         raw,
         body: body.clone(),
     });
-    let asked = asked(&body);
+    let asked = gemini::asked(&body).unwrap_or_else(|| asked(&body));
     let anthropic = path.starts_with("/v1/messages");
-    let key = if anthropic {
+    let key = if let Some(key) = parts.headers.get("x-goog-api-key") {
+        Some(key.as_bytes().to_vec())
+    } else if anthropic {
         parts.headers.get("x-api-key").map(|key| key.as_bytes().to_vec())
     } else {
         let bearer = parts.headers.get("authorization").map(|key| key.as_bytes().to_vec());
@@ -115,6 +119,8 @@ async fn answer(State(upstream): State<Upstream>, request: Request) -> Response 
         "/v1/messages/count_tokens" => json!({ "input_tokens": 42 }).to_string().into(),
         "/api/chat" => ollama::chat(&body, &asked),
         "/api/embed" => ollama::embed(&body),
+        path if path.ends_with("enerateContent") => gemini::generate(path, &body, &asked),
+        path if path.ends_with(":batchEmbedContents") => gemini::embed(&body),
         _ => return failure(anthropic, 404, "not_found_error", "no such path"),
     };
     match broken {

@@ -31,6 +31,8 @@ pub enum Provider {
     OpenAi,
     /// Ollama's own API.
     Ollama,
+    /// Google's Generative Language API.
+    Gemini,
     /// No network and no key: answers made from the prompt's own structure.
     Offline,
 }
@@ -42,6 +44,7 @@ impl Provider {
             Provider::Anthropic => "anthropic",
             Provider::OpenAi => "openai",
             Provider::Ollama => "ollama",
+            Provider::Gemini => "gemini",
             Provider::Offline => "offline",
         }
     }
@@ -96,7 +99,7 @@ pub struct ModelEntry {
     /// Where the provider is, where it is not at its usual address.
     pub base_url: Option<String>,
     /// The key; an empty one says that none is to be sent. Absent: from
-    /// `ANTHROPIC_API_KEY` or `OPENAI_API_KEY`, also where `base_url` is set.
+    /// `ANTHROPIC_API_KEY`, `OPENAI_API_KEY` or `GEMINI_API_KEY`, also where `base_url` is set.
     pub api_key: Option<Secret>,
     /// Several keys, used in turn; one that is refused or limited is left alone for a while.
     #[serde(default)]

@@ -3,6 +3,7 @@
 
 mod anthropic;
 mod fold;
+mod gemini;
 mod ollama;
 mod openai;
 mod parts;
@@ -44,7 +45,7 @@ pub(crate) struct Vectors {
 pub(crate) fn takes_objects_only(provider: Provider) -> bool {
     match provider {
         Provider::Anthropic | Provider::OpenAi => true,
-        Provider::Ollama | Provider::Offline => false,
+        Provider::Ollama | Provider::Gemini | Provider::Offline => false,
     }
 }
 
@@ -60,20 +61,31 @@ pub(crate) fn completion(
     stream: bool,
 ) -> Result<Outgoing, Fault> {
     let (path, mut body) = match entry.provider {
-        Provider::Anthropic => ("v1/messages", anthropic::body(entry, request, shape)?),
-        Provider::OpenAi => ("chat/completions", openai::body(entry, request, shape, stream)?),
-        Provider::Ollama => ("api/chat", ollama::body(entry, request, shape)?),
+        Provider::Anthropic => ("v1/messages".to_owned(), anthropic::body(entry, request, shape)?),
+        Provider::OpenAi => ("chat/completions".to_owned(), openai::body(entry, request, shape, stream)?),
+        Provider::Ollama => ("api/chat".to_owned(), ollama::body(entry, request, shape)?),
+        Provider::Gemini => {
+            let what = if stream { "streamGenerateContent" } else { "generateContent" };
+            (gemini::path(entry, what), gemini::body(entry, request, shape)?)
+        }
         Provider::Offline => return Err(Fault::internal()),
     };
-    if stream || entry.provider == Provider::Ollama {
-        body.insert("stream".to_owned(), json!(stream));
+    match entry.provider {
+        Provider::Ollama => drop(body.insert("stream".to_owned(), json!(stream))),
+        Provider::Anthropic | Provider::OpenAi if stream => drop(body.insert("stream".to_owned(), json!(true))),
+        Provider::Anthropic | Provider::OpenAi | Provider::Gemini | Provider::Offline => {}
     }
     let extra = match entry.provider {
         Provider::Ollama => ollama::take_options(&mut body, &request.extra)?,
+        Provider::Gemini => gemini::take_options(&mut body, &request.extra)?,
         Provider::Anthropic | Provider::OpenAi | Provider::Offline => request.extra.clone(),
     };
     add_extra(&mut body, extra)?;
-    outgoing(entry, path, body)
+    let mut outgoing = outgoing(entry, &path, body)?;
+    if stream && entry.provider == Provider::Gemini {
+        outgoing.url.query_pairs_mut().append_pair("alt", "sse");
+    }
+    Ok(outgoing)
 }
 
 /// The request for vectors.
@@ -84,12 +96,16 @@ pub(crate) fn embedding(entry: &Entry, texts: &[String]) -> Result<Outgoing, Fau
     let path = match entry.provider {
         Provider::OpenAi => "embeddings",
         Provider::Ollama => "api/embed",
+        Provider::Gemini => {
+            let path = gemini::path(entry, "batchEmbedContents");
+            return outgoing(entry, &path, gemini::embedding(entry, texts));
+        }
         Provider::Anthropic | Provider::Offline => {
             return Err(Fault::new(
                 Code::ModelInvalidRequest,
                 format!("the provider `{}` makes no embeddings", entry.provider),
             )
-            .hint("let an entry of the provider `openai` or `ollama` serve this use in models.yaml"));
+            .hint("let an entry of the provider `openai`, `gemini` or `ollama` serve this use in models.yaml"));
         }
     };
     let mut body = Map::new();
@@ -107,6 +123,7 @@ pub(crate) fn answer(provider: Provider, body: &Value) -> Result<Answer, Broken>
         Provider::Anthropic => anthropic::answer(body),
         Provider::OpenAi => openai::answer(body),
         Provider::Ollama => ollama::answer(body),
+        Provider::Gemini => gemini::answer(body),
         Provider::Offline => Err(Broken::Bad("comes from no provider".to_owned())),
     }
 }
@@ -119,6 +136,7 @@ pub(crate) fn vectors(provider: Provider, body: &Value, count: usize) -> Result<
     let found = match provider {
         Provider::OpenAi => openai::vectors(body),
         Provider::Ollama => ollama::vectors(body),
+        Provider::Gemini => gemini::vectors(body),
         Provider::Anthropic | Provider::Offline => None,
     };
     let found = found.ok_or_else(|| Broken::Bad("holds no vectors".to_owned()))?;
@@ -141,6 +159,7 @@ pub(crate) fn reader(provider: Provider) -> (Framer, Box<dyn Fold>) {
         Provider::Anthropic => (Framer::server_sent_events(), Box::new(anthropic::Stream::default())),
         Provider::OpenAi | Provider::Offline => (Framer::server_sent_events(), Box::new(openai::Stream::default())),
         Provider::Ollama => (Framer::json_lines(), Box::new(ollama::Stream::default())),
+        Provider::Gemini => (Framer::server_sent_events(), Box::new(gemini::Stream)),
     }
 }
 
@@ -168,8 +187,9 @@ pub(crate) fn raw(entry: &Entry, path: &str) -> Result<Outgoing, Fault> {
 /// The address below the base; a version that both name stands there once.
 fn join(mut base: Url, path: &str) -> Url {
     let own = base.path().trim_end_matches('/').to_owned();
-    let path = match path.strip_prefix("v1/") {
-        Some(rest) if own.ends_with("/v1") => rest,
+    let version = path.split_once('/');
+    let path = match version {
+        Some((version @ ("v1" | "v1beta"), rest)) if own.ends_with(&format!("/{version}")) => rest,
         _ => path,
     };
     base.set_path(&format!("{own}/{path}"));
@@ -195,6 +215,7 @@ fn headers(entry: &Entry) -> Result<HeaderMap, Fault> {
 pub(crate) fn key_header(entry: &Entry, secret: &Secret) -> Result<(HeaderName, HeaderValue), Fault> {
     let usual = match entry.provider {
         Provider::Anthropic => HeaderName::from_static("x-api-key"),
+        Provider::Gemini => HeaderName::from_static("x-goog-api-key"),
         Provider::OpenAi | Provider::Ollama | Provider::Offline => header::AUTHORIZATION,
     };
     let name = entry.key_header.clone().unwrap_or(usual);
@@ -225,19 +246,25 @@ const OURS: &[&str] = &[
     "response_format",
     "format",
     "n",
+    "contents",
+    "systemInstruction",
+    "toolConfig",
 ];
 
 fn add_extra(body: &mut Map<String, Value>, extra: Map<String, Value>) -> Result<(), Fault> {
     for (key, value) in extra {
         if OURS.contains(&key.as_str()) || body.contains_key(&key) {
-            return Err(invalid(format!(
-                "the knob `{}` is not free: the request itself decides it",
-                crate::text::clip(&key, 64)
-            )));
+            return Err(not_free(&key));
         }
         body.insert(key, value);
     }
     Ok(())
+}
+
+/// The refusal of a knob that the request decides.
+fn not_free(key: &str) -> Fault {
+    let key = crate::text::clip(key, 64);
+    invalid(format!("the knob `{key}` is not free: the request itself decides it"))
 }
 
 /// The fault of a request that a dialect cannot say.

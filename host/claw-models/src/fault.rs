@@ -51,6 +51,8 @@ pub(crate) struct Said {
     pub(crate) fields: Vec<(&'static str, String)>,
     /// The provider's own word for it, such as `overloaded_error`.
     pub(crate) kind: Option<String>,
+    /// When to try again, where the body says.
+    pub(crate) after: Option<Duration>,
 }
 
 impl Said {
@@ -61,14 +63,15 @@ impl Said {
         serde_json::from_str::<Value>(body).map_or_else(
             |_| Said {
                 message: body.to_owned(),
-                fields: Vec::new(),
-                kind: None,
+                ..Said::default()
             },
             |value| Said::from_json(&value),
         )
     }
 
     pub(crate) fn from_json(value: &Value) -> Said {
+        // Some answer with a list of one.
+        let value = value.get(0).unwrap_or(value);
         let error = value.get("error").filter(|error| !error.is_null()).unwrap_or(value);
         let text = |value: &Value| match value {
             Value::String(text) => Some(text.clone()),
@@ -86,18 +89,48 @@ impl Said {
             .or_else(detail)
             .unwrap_or_else(|| error.to_string());
         // `code` is the sharper word where both are there (`context_length_exceeded`).
-        let kind = field("code").filter(|code| code != "null").or_else(|| field("type"));
-        let fields = ["type", "code", "param"]
+        let kind = reason(error)
+            .or_else(|| field("code").filter(|code| code != "null"))
+            .or_else(|| field("type"));
+        let fields = ["type", "code", "param", "status"]
             .into_iter()
             .filter_map(|key| Some((key, error.get(key)?.as_str()?.to_owned())))
             .collect();
-        Said { message, fields, kind }
+        Said {
+            message,
+            fields,
+            kind,
+            after: retry_delay(error),
+        }
     }
+}
+
+/// The detail of a Google error of this type (<https://google.aip.dev/193>).
+fn detail<'a>(error: &'a Value, kind: &str) -> Option<&'a Value> {
+    let details = error.get("details")?.as_array()?;
+    details.iter().find(|detail| {
+        let named = detail.get("@type").and_then(Value::as_str);
+        named.is_some_and(|named| named.ends_with(kind))
+    })
+}
+
+/// Google's sharper word: a bad key is a plain 400.
+fn reason(error: &Value) -> Option<String> {
+    let reason = detail(error, "google.rpc.ErrorInfo")?.get("reason")?.as_str()?;
+    (reason == "API_KEY_INVALID").then(|| reason.to_owned())
+}
+
+/// `34.4s`.
+fn retry_delay(error: &Value) -> Option<Duration> {
+    let delay = detail(error, "google.rpc.RetryInfo")?.get("retryDelay")?.as_str()?;
+    let seconds: f64 = delay.strip_suffix('s')?.parse().ok()?;
+    Duration::try_from_secs_f64(seconds).ok()
 }
 
 /// The failure behind an HTTP status.
 pub(crate) fn from_status(entry: &Entry, status: u16, said: &Said, after: Option<Duration>) -> Failure {
     let (code, again) = meaning(status, said);
+    let after = after.or(said.after);
     let words = clean(&said.message, &entry.secrets);
     let mut fault = Fault::new(code, describe(entry, code, status, &words));
     if let Some(hint) = hint(entry, code, status) {
@@ -129,6 +162,7 @@ pub(crate) fn from_event(entry: &Entry, value: &Value) -> Failure {
 fn meaning(status: u16, said: &Said) -> (Code, bool) {
     match status {
         401 | 403 => (Code::ModelAuth, false),
+        400 if said.kind.as_deref() == Some("API_KEY_INVALID") => (Code::ModelAuth, false),
         400 | 413 | 422 if is_about_context(said) => (Code::ModelContextExceeded, false),
         408 => (Code::ModelTimeout, true),
         409 => (Code::ModelUnavailable, true),
@@ -179,6 +213,7 @@ fn is_about_context(said: &Said) -> bool {
         "exceed context limit",
         "input is too long",
         "too many tokens",
+        "exceeds the maximum number of tokens",
     ];
     SIGNS.iter().any(|sign| message.contains(sign))
 }

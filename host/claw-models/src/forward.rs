@@ -43,7 +43,7 @@ pub(crate) fn speaks(provider: Provider, api: Api) -> bool {
         | (Provider::Anthropic, Api::Messages | Api::CountTokens) => true,
         (Provider::OpenAi, Api::Messages | Api::CountTokens)
         | (Provider::Anthropic, Api::ChatCompletions | Api::Responses | Api::Embeddings)
-        | (Provider::Ollama | Provider::Offline, _) => false,
+        | (Provider::Ollama | Provider::Gemini | Provider::Offline, _) => false,
     }
 }
 

@@ -189,7 +189,7 @@ impl Models for ProviderModels {
             async move {
                 match live.entry.provider {
                     Provider::Offline => bounds.offline(&live, offline::complete(&request)),
-                    Provider::Anthropic | Provider::OpenAi | Provider::Ollama => {
+                    Provider::Anthropic | Provider::OpenAi | Provider::Ollama | Provider::Gemini => {
                         exchange::complete(&live, (*request).clone(), &bounds).await
                     }
                 }
@@ -209,7 +209,7 @@ impl Models for ProviderModels {
             async move {
                 match live.entry.provider {
                     Provider::Offline => bounds.offline(&live, offline::stream(&request)),
-                    Provider::Anthropic | Provider::OpenAi | Provider::Ollama => {
+                    Provider::Anthropic | Provider::OpenAi | Provider::Ollama | Provider::Gemini => {
                         exchange::stream(live, (*request).clone(), &bounds).await
                     }
                 }
@@ -232,7 +232,9 @@ impl Models for ProviderModels {
             async move {
                 match live.entry.provider {
                     Provider::Offline => bounds.offline(&live, Ok(offline::embed(&texts))),
-                    Provider::Anthropic | Provider::OpenAi | Provider::Ollama => exchange::embed(&live, &texts, &bounds).await,
+                    Provider::Anthropic | Provider::OpenAi | Provider::Ollama | Provider::Gemini => {
+                        exchange::embed(&live, &texts, &bounds).await
+                    }
                 }
             }
             .boxed()

@@ -40,7 +40,9 @@ impl Priced<'_> {
             .or_else(|| match self.provider {
                 Provider::Offline => Some(Price::FREE),
                 Provider::Ollama => self.local.then_some(Price::FREE),
-                Provider::Anthropic | Provider::OpenAi => tables.find(maker, self.model).map(|known| known.price),
+                Provider::Anthropic | Provider::OpenAi | Provider::Gemini => {
+                    tables.find(maker, self.model).map(|known| known.price)
+                }
             })
     }
 
@@ -48,14 +50,16 @@ impl Priced<'_> {
     pub(crate) fn context_tokens(&self) -> Option<u64> {
         match self.provider {
             Provider::Offline | Provider::Ollama => None,
-            Provider::Anthropic | Provider::OpenAi => TABLES.find(TABLES.maker(self), self.model)?.context_tokens,
+            Provider::Anthropic | Provider::OpenAi | Provider::Gemini => {
+                TABLES.find(TABLES.maker(self), self.model)?.context_tokens
+            }
         }
     }
 }
 
 /// The names that can stand before the slash in `prices.yaml`.
 pub(crate) fn makers() -> Vec<&'static str> {
-    let dialects = [Provider::Anthropic, Provider::OpenAi, Provider::Ollama].map(Provider::as_str);
+    let dialects = [Provider::Anthropic, Provider::OpenAi, Provider::Gemini, Provider::Ollama].map(Provider::as_str);
     let mut names: Vec<&'static str> = TABLES.names.iter().map(String::as_str).chain(dialects).collect();
     names.sort_unstable();
     names.dedup();

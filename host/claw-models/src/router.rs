@@ -111,7 +111,7 @@ fn reason(live: &Live, wanted: &Wanted<'_>, now: Instant, clock: i64) -> Option<
     if !can(entry.provider, wanted.kind) {
         let why = format!("the provider `{}` makes no embeddings", entry.provider);
         let fault = Fault::new(Code::ModelInvalidRequest, why.clone())
-            .hint("let an entry of the provider `openai` or `ollama` serve this use in models.yaml");
+            .hint("let an entry of the provider `openai`, `gemini` or `ollama` serve this use in models.yaml");
         return passed(why, fault);
     }
     if !entry.windows.is_empty() && !entry.windows.iter().any(|window| window.is_open(clock)) {

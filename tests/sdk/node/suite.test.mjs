@@ -1,5 +1,5 @@
 // The official SDKs for JavaScript, unmodified, against a running gateway. CLAW_URL and CLAW_KEY
-// name it; it serves `gpt-test`, `claude-test` and `ollama-test`.
+// name it; it serves `gpt-test`, `claude-test`, `ollama-test` and `gemini-test`.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -8,7 +8,7 @@ import Anthropic from "@anthropic-ai/sdk";
 import OpenAI from "openai";
 
 const { CLAW_URL: url, CLAW_KEY: apiKey } = process.env;
-const models = ["gpt-test", "claude-test", "ollama-test"];
+const models = ["gpt-test", "claude-test", "ollama-test", "gemini-test"];
 const gpt = new OpenAI({ baseURL: `${url}/v1`, apiKey, maxRetries: 0 });
 const claude = new Anthropic({ baseURL: url, apiKey, maxRetries: 0 });
 const user = (content) => [{ role: "user", content }];

@@ -278,6 +278,7 @@ impl Reading<'_> {
             Provider::Anthropic => "https://api.anthropic.com",
             Provider::OpenAi => "https://api.openai.com/v1",
             Provider::Ollama => "http://127.0.0.1:11434",
+            Provider::Gemini => "https://generativelanguage.googleapis.com",
             Provider::Offline => {
                 if self.written.base_url.is_some() {
                     self.wrong("base_url", Problem::Needless { provider: "offline" });
@@ -428,6 +429,7 @@ impl Reading<'_> {
             Provider::Anthropic => ("ANTHROPIC_API_KEY", true),
             // Compatible servers on one's own machines mostly take no key.
             Provider::OpenAi => ("OPENAI_API_KEY", official),
+            Provider::Gemini => ("GEMINI_API_KEY", true),
             Provider::Ollama | Provider::Offline => return Key::Needless,
         };
         match (self.env)(variable).filter(|key| !key.is_empty()) {
@@ -565,7 +567,7 @@ fn is_local(provider: Provider, model: &str, base_url: Option<&Url>) -> bool {
     match provider {
         Provider::Offline => true,
         Provider::Ollama if model.ends_with("-cloud") || model.ends_with(":cloud") => false,
-        Provider::Ollama | Provider::Anthropic | Provider::OpenAi => base_url.is_some_and(is_loopback),
+        Provider::Ollama | Provider::Anthropic | Provider::OpenAi | Provider::Gemini => base_url.is_some_and(is_loopback),
     }
 }
 

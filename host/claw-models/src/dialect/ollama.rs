@@ -5,10 +5,10 @@ use claw_core::errors::Fault;
 use claw_core::model::{CompletionRequest, Finish, Message, Part, Role, ToolChoice};
 use serde_json::{Map, Value, json};
 
+use super::Vectors;
 use super::fold::{Broken, Fold, Folding};
 use super::openai::tools;
-use super::parts::{check_messages, fraction, no_blob, no_word, object, role_name, texts};
-use super::{Vectors, invalid};
+use super::parts::{check_messages, fraction, name_of, no_blob, no_word, object, role_name, texts};
 use crate::answer::{Answer, Counts};
 use crate::config::Entry;
 use crate::schema::Shape;
@@ -80,10 +80,7 @@ pub(super) fn take_options(body: &mut Map<String, Value>, extra: &Map<String, Va
         for (key, value) in options {
             let slot = slot.as_object_mut().ok_or_else(Fault::internal)?;
             if slot.contains_key(&key) {
-                let key = crate::text::clip(&key, 64);
-                return Err(invalid(format!(
-                    "the knob `{key}` is not free: the request itself decides it"
-                )));
+                return Err(super::not_free(&key));
             }
             slot.insert(key, value);
         }
@@ -112,18 +109,6 @@ fn messages(messages: &[Message]) -> Result<Vec<Value>, Fault> {
         }
     }
     Ok(said)
-}
-
-/// The tool behind a call's id: Ollama goes by names.
-fn name_of<'a>(messages: &'a [Message], id: &str) -> &'a str {
-    let calls = messages
-        .iter()
-        .flat_map(|message| &message.parts)
-        .filter_map(|part| match part {
-            Part::ToolCall(call) => Some(call),
-            _ => None,
-        });
-    calls.into_iter().find(|call| call.id == id).map_or("", |call| &call.name)
 }
 
 fn spoken(message: &Message) -> Result<Option<Value>, Fault> {

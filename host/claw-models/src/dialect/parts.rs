@@ -97,3 +97,13 @@ pub(super) fn texts(message: &Message) -> impl Iterator<Item = &str> {
         _ => None,
     })
 }
+
+/// The tool behind a call's id, for dialects that go by names.
+pub(super) fn name_of<'a>(messages: &'a [Message], id: &str) -> &'a str {
+    let parts = messages.iter().flat_map(|message| &message.parts);
+    let mut calls = parts.filter_map(|part| match part {
+        Part::ToolCall(call) if call.id == id => Some(call.name.as_str()),
+        _ => None,
+    });
+    calls.next().unwrap_or_default()
+}

@@ -9,6 +9,7 @@ use crate::ModelsFile;
 use crate::config::resolve;
 
 mod answers;
+mod gemini;
 mod requests;
 
 fn entry(provider: &str) -> Entry {

@@ -119,7 +119,7 @@ pub(crate) async fn send(live: &Live, ready: &Ready, accept: &'static str, limit
         failure.retry = Retry::Never;
     }
     if let Some((place, _)) = key
-        && let Some(cold) = cold(&failure.fault, after)
+        && let Some(cold) = cold(&failure.fault, after.or(said.after))
     {
         live.load.key_told(place, Instant::now(), Some(cold));
         if live.load.has_other_key(place, Instant::now()) {

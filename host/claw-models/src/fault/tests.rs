@@ -49,6 +49,7 @@ fn every_status_has_one_meaning() {
             message: message.to_owned(),
             fields: Vec::new(),
             kind: None,
+            ..Said::default()
         };
         let failure = from_status(&entry("anthropic"), status, &said, None);
         assert_eq!(
@@ -145,6 +146,7 @@ fn a_fault_repeats_neither_key_nor_much() {
         message: format!("key {KEY}\u{1b}[2J{}", "x".repeat(10_000)),
         fields: Vec::new(),
         kind: None,
+        ..Said::default()
     };
     let fault = from_status(&entry("openai"), 401, &said, None).fault;
     assert!(!format!("{fault:?}{fault}").contains(KEY), "{fault}");
@@ -167,6 +169,7 @@ fn retry_after_is_kept_for_the_caller() {
         message: String::new(),
         fields: Vec::new(),
         kind: Some("insufficient_quota".to_owned()),
+        ..Said::default()
     };
     assert_eq!(
         from_status(&entry("openai"), 429, &quota, after).fault.retry_after_ms,
@@ -184,4 +187,26 @@ fn hints_say_what_to_do() {
     assert!(hint("openai", 404).unwrap().contains("models.general.model"));
     assert!(hint("openai", 307).unwrap().contains("models.general.base_url"));
     assert_eq!(hint("openai", 500), None);
+}
+
+#[test]
+fn googles_errors_say_more_than_their_status() {
+    let limited = r#"{"error":{"code":429,"message":"slow down","status":"RESOURCE_EXHAUSTED","details":[
+        {"@type":"type.googleapis.com/google.rpc.QuotaFailure"},
+        {"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"34.4s"}]}}"#;
+    let failure = from_status(&entry("gemini"), 429, &Said::read(limited), None);
+    assert_eq!(failure.retry, Retry::After(Some(Duration::from_millis(34_400))));
+    assert_eq!(failure.fault.retry_after_ms, Some(34_400));
+    let bad_key = r#"[{"error":{"code":400,"message":"API key not valid","status":"INVALID_ARGUMENT","details":[
+        {"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"API_KEY_INVALID"}]}}]"#;
+    let failure = from_status(&entry("gemini"), 400, &Said::read(bad_key), None);
+    assert_eq!((failure.fault.code, failure.retry), (Code::ModelAuth, Retry::Never));
+    for odd in ["-1s", "1e400s", "soon", "NaNs", ""] {
+        let text = limited.replace("34.4s", odd);
+        assert_eq!(Said::read(&text).after, None, "{odd}");
+    }
+    let long =
+        r#"{"error":{"code":400,"message":"The input token count (5) exceeds the maximum number of tokens allowed (4)."}}"#;
+    let failure = from_status(&entry("gemini"), 400, &Said::read(long), None);
+    assert_eq!(failure.fault.code, Code::ModelContextExceeded);
 }
