@@ -1,7 +1,7 @@
 //! What one model call has tried and used so far, shared between whoever speaks to providers
 //! and whoever has to write it down, also when the caller hangs up in the middle.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -34,13 +34,50 @@ pub struct Metered {
     pub route: Option<ModelRoute>,
     /// What was used so far; estimated until the provider says.
     pub usage: Option<Usage>,
+    /// What attempts used that ran beside the one that answered, and lost; estimated.
+    pub beside: Option<Usage>,
     /// The time that was spent waiting for providers. What is left of the whole is our own.
     pub upstream: Duration,
 }
 
+impl Metered {
+    /// All that is to be paid for so far.
+    pub fn charged(&self) -> Option<Usage> {
+        match (self.usage, self.beside) {
+            (Some(own), Some(beside)) => Some(own.plus(beside)),
+            (own, beside) => own.or(beside),
+        }
+    }
+
+    /// The attempt that runs has lost to another, after this long: it is not waited for, and
+    /// what it may have used is paid for.
+    fn lose(&mut self, took: Duration) {
+        if let Some(last) = self.attempts.last_mut().filter(|last| last.code.is_none()) {
+            last.code = Some(Code::Cancelled);
+            last.latency_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        }
+        let used = self.usage.take().map(|used| Usage { estimated: true, ..used });
+        self.beside = match (self.beside, used) {
+            (Some(before), Some(used)) => Some(before.plus(used)),
+            (before, used) => before.or(used),
+        };
+    }
+}
+
 /// The shared record.
 #[derive(Debug, Default)]
-pub struct Meter(Mutex<Metered>);
+pub struct Meter {
+    known: Mutex<Metered>,
+    /// Where everything is written down as well, once this one's attempt has won.
+    above: OnceLock<Above>,
+}
+
+/// The record of the whole call, and what stood in it when another attempt won.
+#[derive(Debug)]
+struct Above {
+    meter: Arc<Meter>,
+    before: Metered,
+}
 
 impl Meter {
     /// Nothing was tried yet.
@@ -50,7 +87,52 @@ impl Meter {
 
     /// Writes something down.
     pub fn note<T>(&self, change: impl FnOnce(&mut Metered) -> T) -> T {
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = change(&mut known);
+        if let Some(Above { meter, before }) = self.above.get() {
+            let mut whole = known.clone();
+            whole.attempts.splice(0..0, before.attempts.iter().cloned());
+            whole.upstream += before.upstream;
+            whole.beside = before.beside;
+            meter.put(whole);
+        }
+        told
+    }
+
+    fn put(&self, whole: Metered) {
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = whole;
+    }
+
+    /// An attempt that ran beside, on a meter of its own, has lost after this long.
+    pub fn lost(&self, beside: &Meter, took: Duration) {
+        let mut other = beside.read();
+        other.lose(took);
+        self.note(|known| {
+            // The one that runs here stays the last.
+            let runs = known.attempts.last().is_some_and(|last| last.code.is_none());
+            let place = known.attempts.len() - usize::from(runs);
+            known.attempts.splice(place..place, other.attempts);
+            known.beside = match (known.beside, other.beside) {
+                (Some(before), Some(used)) => Some(before.plus(used)),
+                (before, used) => before.or(used),
+            };
+        });
+    }
+
+    /// An attempt that ran beside has won after this long: what runs here has lost, where it
+    /// still ran, and from now on `beside` says what is known of the whole call.
+    pub fn won_by(self: &Arc<Self>, beside: &Meter, took: Duration) {
+        let before = self.note(|known| {
+            known.lose(took);
+            known.clone()
+        });
+        let above = Above {
+            meter: self.clone(),
+            before,
+        };
+        if beside.above.set(above).is_ok() {
+            beside.note(|_| {});
+        }
     }
 
     /// All that is known now.
@@ -91,5 +173,80 @@ impl Meter {
     /// What was used so far.
     pub fn used(&self, usage: Usage) {
         self.note(|known| known.usage = Some(usage));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn route(entry: &str) -> ModelRoute {
+        ModelRoute {
+            entry: entry.to_owned(),
+            provider: String::new(),
+            model: String::new(),
+            local: false,
+            offline: false,
+        }
+    }
+
+    fn used(cost: u64) -> Usage {
+        Usage {
+            cost_nanousd: Some(cost),
+            ..Usage::default()
+        }
+    }
+
+    fn tried(meter: &Meter) -> Vec<(String, Option<Code>)> {
+        let attempts = meter.read().attempts.into_iter();
+        attempts.map(|attempt| (attempt.entry, attempt.code)).collect()
+    }
+
+    #[test]
+    fn who_loses_beside_is_paid_for() {
+        let (own, beside) = (Arc::new(Meter::new()), Arc::new(Meter::new()));
+        own.begin(&route("a"));
+        beside.begin(&route("b"));
+        beside.used(used(3));
+        own.used(used(10));
+        own.lost(&beside, Duration::from_millis(5));
+        own.used(used(20));
+        own.end(None, Duration::from_millis(9));
+        let expected = [("b".to_owned(), Some(Code::Cancelled)), ("a".to_owned(), None)];
+        assert_eq!(tried(&own), expected);
+        let charged = own.read().charged();
+        assert_eq!(
+            charged.map(|usage| (usage.cost_nanousd, usage.estimated)),
+            Some((Some(23), true))
+        );
+    }
+
+    #[test]
+    fn who_wins_beside_is_written_down_for_the_whole_call_from_then_on() {
+        let (own, beside) = (Arc::new(Meter::new()), Arc::new(Meter::new()));
+        own.begin(&route("a"));
+        own.used(used(3));
+        beside.begin(&route("b"));
+        own.won_by(&beside, Duration::from_millis(5));
+        beside.used(used(10));
+        beside.waited(Duration::from_millis(7));
+        let expected = [("a".to_owned(), Some(Code::Cancelled)), ("b".to_owned(), None)];
+        assert_eq!(tried(&own), expected);
+        let known = own.read();
+        assert_eq!(known.charged().and_then(|usage| usage.cost_nanousd), Some(13));
+        assert_eq!(known.route.map(|route| route.entry), Some("b".to_owned()));
+        assert_eq!(known.upstream, Duration::from_millis(7));
+    }
+
+    #[test]
+    fn who_had_failed_already_is_not_paid_for_twice() {
+        let (own, beside) = (Arc::new(Meter::new()), Arc::new(Meter::new()));
+        own.begin(&route("a"));
+        own.end(Some(Code::ModelUnavailable), Duration::ZERO);
+        beside.begin(&route("b"));
+        beside.used(used(10));
+        own.won_by(&beside, Duration::ZERO);
+        assert_eq!(tried(&own).first().map(|(_, code)| *code), Some(Some(Code::ModelUnavailable)));
+        assert_eq!(own.read().charged().and_then(|usage| usage.cost_nanousd), Some(10));
     }
 }

@@ -184,6 +184,22 @@ pub struct Usage {
     pub estimated: bool,
 }
 
+impl Usage {
+    /// Both together: two answers to one question are paid together. A cost that is unknown
+    /// makes the sum unknown.
+    #[must_use]
+    pub fn plus(self, other: Usage) -> Usage {
+        Usage {
+            input_tokens: self.input_tokens.saturating_add(other.input_tokens),
+            output_tokens: self.output_tokens.saturating_add(other.output_tokens),
+            cached_tokens: self.cached_tokens.saturating_add(other.cached_tokens),
+            reasoning_tokens: self.reasoning_tokens.saturating_add(other.reasoning_tokens),
+            cost_nanousd: self.cost_nanousd.zip(other.cost_nanousd).map(|(a, b)| a.saturating_add(b)),
+            estimated: self.estimated || other.estimated,
+        }
+    }
+}
+
 /// Why the model stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -15,7 +15,7 @@ use crate::wire::Api;
 pub use breaker::{Breaker, BreakerSettings, Pass};
 pub use bucket::PerMinute;
 pub use keys::KeyPool;
-pub use latency::{Latency, RetryBudget};
+pub use latency::{HedgeBudget, Latency, Recent, RetryBudget};
 pub use window::{BadTime, Day, Hours, Offset, Window};
 
 /// What a call needs of whoever serves it.

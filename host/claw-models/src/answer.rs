@@ -139,18 +139,6 @@ pub(crate) fn model_name(named: Option<&str>, entry: &Entry) -> String {
     named.filter(|named| !named.is_empty()).unwrap_or_else(|| entry.model.clone())
 }
 
-/// Two answers to one question are paid together.
-pub(crate) fn add_usage(first: Usage, second: Usage) -> Usage {
-    Usage {
-        input_tokens: first.input_tokens.saturating_add(second.input_tokens),
-        output_tokens: first.output_tokens.saturating_add(second.output_tokens),
-        cached_tokens: first.cached_tokens.saturating_add(second.cached_tokens),
-        reasoning_tokens: first.reasoning_tokens.saturating_add(second.reasoning_tokens),
-        cost_nanousd: first.cost_nanousd.zip(second.cost_nanousd).map(|(a, b)| a.saturating_add(b)),
-        estimated: first.estimated || second.estimated,
-    }
-}
-
 /// Tokens of a text by the rule of thumb of four bytes each, rounded up.
 pub(crate) fn estimate(text: &str) -> u64 {
     (text.len() as u64).div_ceil(4)

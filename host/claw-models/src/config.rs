@@ -18,7 +18,7 @@ use crate::secret::Secret;
 
 pub use errors::{ConfigError, ConfigErrors, Problem};
 pub(crate) use expand::{Unexpanded, expand};
-pub use group::{Chosen, Grouped, Limits, Prefer};
+pub use group::{Chosen, Grouped, Hedge, Limits, Prefer};
 pub(crate) use resolve::{Entry, Key, resolve};
 
 /// Whose dialect a model is asked in.
@@ -140,6 +140,8 @@ pub struct ModelEntry {
     /// Entries that are tried after it.
     #[serde(default)]
     pub fallbacks: Vec<String>,
+    /// When the next candidate is asked as well; never where nothing is said.
+    pub hedge: Option<Hedge>,
 }
 
 /// How long a model is waited for, in milliseconds.

@@ -15,7 +15,7 @@ use claw_core::model::{
 use reqwest::Client;
 use serde_json::Value;
 
-use crate::answer::{Counts, add_usage, estimate, estimate_request, model_name};
+use crate::answer::{Counts, estimate, estimate_request, model_name};
 use crate::config::{Entry, Key};
 use crate::dialect::{self, Broken};
 use crate::fault::{Failure, bad_answer, from_event};
@@ -101,7 +101,7 @@ pub(crate) async fn complete(live: &Live, mut request: CompletionRequest, bounds
     });
     request.messages.push(Message::text(Role::User, correction(&violations)));
     let mut second = ask(live, &request, Some(&shape), deadline, bounds).await?;
-    second.usage = add_usage(first.usage, second.usage);
+    second.usage = first.usage.plus(second.usage);
     second.attempts = second.attempts.saturating_add(first.attempts);
     match fit(second, &shape)? {
         Fitting::Fits(done) => Ok(done),

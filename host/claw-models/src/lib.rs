@@ -25,7 +25,7 @@ mod translate;
 mod testing;
 
 pub use config::{
-    Chosen, ConfigError, ConfigErrors, Grouped, Limits, ModelEntry, ModelsFile, Prefer, Problem, Provider, TimeoutKeys,
+    Chosen, ConfigError, ConfigErrors, Grouped, Hedge, Limits, ModelEntry, ModelsFile, Prefer, Problem, Provider, TimeoutKeys,
 };
 pub use context::{ContextEntry, ContextFile, ContextProviders, SessionKeys};
 pub use models::{ModelDescription, ProviderModels};

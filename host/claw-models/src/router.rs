@@ -2,6 +2,7 @@
 //! way from one to the next. Sends nothing to whom the permit does not allow it, and hands
 //! nothing on to a second one once a first has begun to answer.
 
+mod hedge;
 mod load;
 mod names;
 mod order;
@@ -11,6 +12,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use claw_core::cost::Tokens;
 use claw_core::errors::{Code, Fault};
+use claw_core::meter::Meter;
 use claw_core::policy::Permit;
 use claw_core::routing::{Candidate, Kind, PassedOver, Plan, Wanted};
 use claw_core::wire::Api;
@@ -22,6 +24,7 @@ use crate::fault::no_key;
 use crate::models::route;
 use crate::retry::Random;
 
+use hedge::{By, Raced, Second, race};
 pub(crate) use load::{Guard, Load, Loads};
 pub(crate) use names::Names;
 
@@ -169,7 +172,15 @@ pub(crate) async fn follow<'a, T>(
     let mut last: Option<Fault> = None;
     let mut tried = 0u32;
     let mut window: Option<u64> = None;
-    for (place, candidate) in plan.candidates.iter().enumerate() {
+    let mut next = 0;
+    let within = |place: usize, meter: Arc<Meter>| Bounds {
+        patience: if place + 1 < plan.candidates.len() { SHORT } else { LONG },
+        meter,
+        ..bounds.clone()
+    };
+    while let Some(candidate) = plan.candidates.get(next) {
+        let place = next;
+        next += 1;
         permit.check(&candidate.route)?;
         let live = match find(candidate) {
             Ok(live) => live,
@@ -193,37 +204,88 @@ pub(crate) async fn follow<'a, T>(
                 continue;
             }
         };
-        let more = place + 1 < plan.candidates.len();
-        let bounds = Bounds {
-            patience: if more { SHORT } else { LONG },
-            ..bounds.clone()
-        };
         tried += 1;
-        match step(live.clone(), bounds).await {
-            Ok(done) => {
+        let first = step(live.clone(), within(place, bounds.meter.clone()));
+        let after = live.entry.hedge.and_then(|hedge| live.load.hedge_after(&hedge));
+        let beside = || {
+            let second = beside(find, permit, plan, place + 1, input_tokens)?;
+            if !live.load.may_hedge() {
+                return None;
+            }
+            let (by, meter) = second;
+            let answer = step(by.live.clone(), within(by.place, meter.clone()));
+            Some(Second { by, meter, answer })
+        };
+        let raced = match after {
+            Some(after) => race(first, &bounds.meter, after, beside).await,
+            None => Raced::First(first.await, None),
+        };
+        let failed = match raced {
+            Raced::First(Ok(done), _) => {
                 guard.answered();
                 return Ok((done, guard));
             }
-            Err(fault) => {
-                guard.failed(fault.code);
-                if fault.code == Code::ModelContextExceeded {
-                    window = Some(live.entry.context_tokens.unwrap_or(0));
-                }
-                if !fails_over(fault.code) {
-                    return Err(fault);
-                }
-                if more {
-                    tracing::warn!(entry = %live.entry.name, code = %fault.code, "the next candidate is tried");
-                }
-                last = Some(fault);
+            Raced::Second(done, by) => {
+                guard.outrun();
+                by.guard.answered();
+                return Ok((done, by.guard));
             }
+            Raced::First(Err(fault), asked) => {
+                guard.failed(fault.code);
+                if let Some(asked) = asked {
+                    tried += 1;
+                    next = asked + 1;
+                }
+                (fault, live)
+            }
+            Raced::Both(first, second, by) => {
+                guard.failed(first.code);
+                by.guard.failed(second.code);
+                tried += 1;
+                next = by.place + 1;
+                (second, by.live)
+            }
+        };
+        let (fault, live) = failed;
+        if fault.code == Code::ModelContextExceeded {
+            window = Some(live.entry.context_tokens.unwrap_or(0));
         }
+        if !fails_over(fault.code) {
+            return Err(fault);
+        }
+        if next < plan.candidates.len() {
+            tracing::warn!(entry = %live.entry.name, code = %fault.code, "the next candidate is tried");
+        }
+        last = Some(fault);
     }
     let mut fault = last.unwrap_or_else(Fault::internal);
     if tried > 1 {
         fault.message = format!("{} (the last of {tried} candidates)", fault.message);
     }
     Err(fault)
+}
+
+/// The next candidate that may be asked beside another now, its place taken, and a meter for it.
+fn beside(
+    find: &(dyn Fn(&Candidate) -> Result<Arc<Live>, Fault> + Sync),
+    permit: &Permit,
+    plan: &Plan,
+    from: usize,
+    input_tokens: u64,
+) -> Option<(By, Arc<Meter>)> {
+    for (place, candidate) in plan.candidates.iter().enumerate().skip(from) {
+        // What one candidate may see, another may not.
+        if permit.check(&candidate.route).is_err() {
+            continue;
+        }
+        let Ok(live) = find(candidate) else { continue };
+        let meter = Arc::new(Meter::new());
+        let Ok(guard) = live.load.enter(Instant::now(), input_tokens, meter.clone()) else {
+            continue;
+        };
+        return Some((By { place, live, guard }, meter));
+    }
+    None
 }
 
 /// Whether another provider may do better.

@@ -70,3 +70,22 @@ pub struct Limits {
     /// Calls at once.
     pub concurrency: Option<u32>,
 }
+
+/// When the next candidate is asked as well, because an answer is slow to begin. Exactly one of
+/// the two times is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hedge {
+    /// After so many milliseconds.
+    pub after_ms: Option<u64>,
+    /// After the time within which so many per cent of the entry's own answers began; once it
+    /// has seen a few.
+    pub after_percentile: Option<u64>,
+    /// Of the entry's calls, no more per cent than this; 10 where nothing is said.
+    #[serde(default = "tenth")]
+    pub max_percent: u64,
+}
+
+fn tenth() -> u64 {
+    10
+}

@@ -12,7 +12,7 @@ use reqwest::Url;
 
 use super::errors::{ConfigError, ConfigErrors, Problem};
 use super::expand::{Unexpanded, expand, how_to_set};
-use super::{Limits, ModelEntry, ModelsFile, Provider, TimeoutKeys};
+use super::{Hedge, Limits, ModelEntry, ModelsFile, Provider, TimeoutKeys};
 use crate::prices::{PriceBook, Priced};
 use crate::secret::Secret;
 
@@ -71,6 +71,7 @@ pub(crate) struct Entry {
     pub(crate) limits: Limits,
     pub(crate) context_tokens: Option<u64>,
     pub(crate) fallbacks: Vec<String>,
+    pub(crate) hedge: Option<Hedge>,
 }
 
 impl Entry {
@@ -222,6 +223,7 @@ impl Reading<'_> {
             limits: self.limits(),
             context_tokens: self.context_tokens().or_else(|| priced.context_tokens()),
             fallbacks: self.written.fallbacks.clone(),
+            hedge: self.hedge(),
             base_url,
             model,
         }
@@ -389,6 +391,24 @@ impl Reading<'_> {
             }
         }
         limits
+    }
+
+    fn hedge(&mut self) -> Option<Hedge> {
+        let hedge = self.written.hedge?;
+        match (hedge.after_ms, hedge.after_percentile) {
+            (Some(_), None) | (None, Some(_)) => {}
+            _ => self.wrong("hedge", Problem::Other("give either `after_ms` or `after_percentile`")),
+        }
+        for (key, value, max) in [
+            ("hedge.after_ms", hedge.after_ms, MAX_MILLIS),
+            ("hedge.after_percentile", hedge.after_percentile, 99),
+            ("hedge.max_percent", Some(hedge.max_percent), 100),
+        ] {
+            if value.is_some_and(|value| !(1..=max).contains(&value)) {
+                self.wrong(key, Problem::OutOfRange { min: 1, max });
+            }
+        }
+        Some(hedge)
     }
 
     fn context_tokens(&mut self) -> Option<u64> {

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use claw_core::errors::{Code, Fault};
 use claw_core::meter::Meter;
-use claw_core::routing::{Breaker, BreakerSettings, KeyPool, Latency, Pass, PerMinute, RetryBudget};
+use claw_core::routing::{Breaker, BreakerSettings, HedgeBudget, KeyPool, Latency, Pass, PerMinute, Recent, RetryBudget};
 
-use crate::config::{Entry, Limits};
+use crate::config::{Entry, Hedge, Limits};
 
 /// The load of one entry.
 #[derive(Debug)]
@@ -26,6 +26,8 @@ struct State {
     tokens: Option<PerMinute>,
     running: u32,
     latency: Latency,
+    recent: Recent,
+    hedges: HedgeBudget,
     keys: KeyPool,
     retries: RetryBudget,
 }
@@ -61,6 +63,8 @@ impl Load {
                 tokens: limits.tpm.map(PerMinute::new),
                 running: 0,
                 latency: Latency::default(),
+                recent: Recent::default(),
+                hedges: HedgeBudget::default(),
                 keys: KeyPool::new(keys),
                 retries: RetryBudget::default(),
             }),
@@ -94,6 +98,23 @@ impl Load {
     /// How long it takes to begin an answer, where that was seen.
     pub(crate) fn latency(&self) -> Option<Duration> {
         self.state().latency.mean()
+    }
+
+    /// After how long somebody else is asked as well, if at all; a call counts for the share
+    /// that may be.
+    pub(crate) fn hedge_after(&self, hedge: &Hedge) -> Option<Duration> {
+        let mut state = self.state();
+        state.hedges.called(hedge.max_percent);
+        match (hedge.after_ms, hedge.after_percentile) {
+            (Some(millis), _) => Some(Duration::from_millis(millis)),
+            (None, Some(percent)) => state.recent.percentile(percent),
+            (None, None) => None,
+        }
+    }
+
+    /// Somebody else may be asked as well.
+    pub(crate) fn may_hedge(&self) -> bool {
+        self.state().hedges.take()
     }
 
     /// Calls that run.
@@ -175,7 +196,17 @@ impl Guard {
         self.told.store(true, std::sync::atomic::Ordering::Relaxed);
         let mut state = self.load.state();
         state.breaker.succeeded();
-        state.latency.saw(self.began.elapsed());
+        let took = self.began.elapsed();
+        state.latency.saw(took);
+        state.recent.saw(took);
+    }
+
+    /// Another one answered first, and this one is not waited for. It took at least this long.
+    pub(crate) fn outrun(&self) {
+        let took = self.began.elapsed();
+        let mut state = self.load.state();
+        state.latency.saw(took);
+        state.recent.saw(took);
     }
 
     /// It did not.

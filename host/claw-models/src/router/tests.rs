@@ -1,6 +1,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::panic,
     reason = "a test may stop at the first surprise"
 )]
 
@@ -16,6 +17,9 @@ use serde_json::json;
 use super::*;
 use crate::testing::{Reply, Upstream, ask, nobody, permit, soon};
 use crate::{ModelsFile, ProviderModels};
+
+mod hedge;
+mod invariant;
 
 fn models(yaml: &str) -> ProviderModels {
     let file = ModelsFile::from_yaml(yaml).unwrap();

@@ -42,7 +42,7 @@ impl Held {
 impl Drop for Held {
     fn drop(&mut self) {
         if let Some(reservation) = self.reservation.take() {
-            let used = self.meter.note(|known| known.usage);
+            let used = self.meter.note(|known| known.charged());
             reservation.settle(used.map_or(Some(0), |usage| usage.cost_nanousd));
         }
     }
