@@ -23,4 +23,5 @@ mod keys;
 mod killed;
 mod policy;
 mod sdks;
+mod telemetry;
 mod usage;

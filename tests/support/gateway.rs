@@ -22,6 +22,7 @@ pub(crate) struct TestGateway {
     url: String,
     token: String,
     http: reqwest::Client,
+    environment: Vec<(String, String)>,
 }
 
 /// An answer of the gateway.
@@ -50,6 +51,11 @@ impl TestGateway {
 
     /// The same, with the home made ready by `prepare` before the gateway starts.
     pub(crate) async fn prepared(guests: &[&str], prepare: impl FnOnce(&Path)) -> Self {
+        Self::in_environment(guests, &[], prepare).await
+    }
+
+    /// The same, with these variables set beside the usual ones.
+    pub(crate) async fn in_environment(guests: &[&str], environment: &[(&str, &str)], prepare: impl FnOnce(&Path)) -> Self {
         let home = tempfile::tempdir().unwrap();
         let onboarded = claw_on(home.path(), &["onboard", "--yes"]);
         assert_eq!(onboarded.code, 0, "{}", onboarded.err);
@@ -62,6 +68,8 @@ impl TestGateway {
             assert_eq!(allowed.code, 0, "{}", allowed.err);
         }
         let mut gateway = Self::stopped(home);
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        gateway.environment = environment.iter().map(owned).collect();
         gateway.start().await;
         gateway
     }
@@ -79,6 +87,7 @@ impl TestGateway {
             url: String::new(),
             token,
             http,
+            environment: Vec::new(),
         }
     }
 
@@ -92,6 +101,7 @@ impl TestGateway {
         let child = command(self.home.path())
             .args(["gateway", "run", "--listen", "127.0.0.1:0"])
             .env("OPENAI_API_KEY", CANARY)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)

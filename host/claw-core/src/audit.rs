@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::context::ContextUse;
 use crate::errors::{Code, Fault};
-use crate::ids::InvocationId;
+use crate::ids::{InvocationId, TraceParent};
 use crate::journal::{Recorder, to_jsonl};
 use crate::meter::{Attempt, Meter};
 use crate::model::Usage;
@@ -47,6 +47,9 @@ pub struct Intent {
     pub parent: Option<InvocationId>,
     /// The W3C trace id, 32 hex digits.
     pub trace_id: String,
+    /// Its span in that trace. Not in the row.
+    #[serde(skip)]
+    pub span: Option<TraceParent>,
     /// Who calls.
     pub caller: String,
     /// The id of the key that it presented, where that is a service's.
@@ -139,6 +142,9 @@ pub struct Outcome {
     /// Of the latency, the time that a model call spent waiting for providers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upstream_us: Option<u64>,
+    /// All attempts, also where the first one answered. Not in the row.
+    #[serde(skip)]
+    pub attempted: Vec<Attempt>,
     /// The answer is a draft.
     #[serde(default)]
     pub draft: bool,
@@ -174,6 +180,7 @@ impl Outcome {
             tried: Vec::new(),
             first_us: None,
             upstream_us: None,
+            attempted: Vec::new(),
             draft: false,
             offline: false,
             replayed: false,
@@ -264,8 +271,9 @@ impl OpenEntry {
         outcome.first_us = answered.map(|last| last.latency_us);
         outcome.upstream_us = Some(u64::try_from(known.upstream.as_micros()).unwrap_or(u64::MAX));
         if known.attempts.iter().any(|attempt| attempt.code.is_some()) {
-            outcome.tried = known.attempts;
+            outcome.tried.clone_from(&known.attempts);
         }
+        outcome.attempted = known.attempts;
     }
 
     fn take_journal(&mut self, outcome: &mut Outcome) {

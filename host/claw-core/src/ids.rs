@@ -103,6 +103,8 @@ pub struct TraceParent {
     trace: u128,
     span: u64,
     flags: u8,
+    /// The span that this one is below, where it is known.
+    parent: Option<u64>,
 }
 
 impl TraceParent {
@@ -113,6 +115,7 @@ impl TraceParent {
             trace: rng.random::<u128>() | 1,
             span: rng.random::<u64>() | 1,
             flags: 1,
+            parent: None,
         }
     }
 
@@ -121,6 +124,7 @@ impl TraceParent {
     pub fn child(self) -> Self {
         TraceParent {
             span: rand::rng().random::<u64>() | 1,
+            parent: Some(self.span),
             ..self
         }
     }
@@ -136,6 +140,26 @@ impl TraceParent {
     /// The 32 hex digits that all spans of a trace share.
     pub fn trace_id(self) -> String {
         format!("{:032x}", self.trace)
+    }
+
+    /// The same as bytes, most significant first.
+    pub fn trace_bytes(self) -> [u8; 16] {
+        self.trace.to_be_bytes()
+    }
+
+    /// The span's id, most significant byte first.
+    pub fn span_bytes(self) -> [u8; 8] {
+        self.span.to_be_bytes()
+    }
+
+    /// The span that this one is below, where that is known.
+    pub fn parent_bytes(self) -> Option<[u8; 8]> {
+        self.parent.map(u64::to_be_bytes)
+    }
+
+    /// Whoever began the trace wants it recorded.
+    pub fn is_sampled(self) -> bool {
+        self.flags & 1 == 1
     }
 }
 
@@ -174,6 +198,7 @@ impl FromStr for TraceParent {
             trace,
             span,
             flags: flags & 1,
+            parent: None,
         })
     }
 }

@@ -2,11 +2,12 @@
 //! and whoever has to write it down, also when the caller hangs up in the middle.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
 use crate::errors::Code;
+use crate::ids::TraceParent;
 use crate::model::{ModelRoute, Usage};
 
 /// One attempt of a call.
@@ -23,6 +24,12 @@ pub struct Attempt {
     pub code: Option<Code>,
     /// Until its answer began or its failure, in microseconds.
     pub latency_us: u64,
+    /// Its span in the call's trace, where the call has one.
+    #[serde(skip)]
+    pub span: Option<TraceParent>,
+    /// When it began.
+    #[serde(skip)]
+    pub began: Option<SystemTime>,
 }
 
 /// What is known of a call that is under way.
@@ -68,6 +75,8 @@ impl Metered {
 #[derive(Debug, Default)]
 pub struct Meter {
     known: Mutex<Metered>,
+    /// The span of the call.
+    trace: Option<TraceParent>,
     /// Where everything is written down as well, once this one's attempt has won.
     above: OnceLock<Above>,
 }
@@ -83,6 +92,28 @@ impl Meter {
     /// Nothing was tried yet.
     pub fn new() -> Self {
         Meter::default()
+    }
+
+    /// The same, for a call of this span.
+    pub fn of(trace: TraceParent) -> Self {
+        Meter {
+            trace: Some(trace),
+            ..Meter::default()
+        }
+    }
+
+    /// A meter for an attempt beside this one, of the same call.
+    #[must_use]
+    pub fn beside(&self) -> Self {
+        Meter {
+            trace: self.trace,
+            ..Meter::default()
+        }
+    }
+
+    /// The span of the attempt that runs.
+    pub fn span(&self) -> Option<TraceParent> {
+        self.note(|known| known.attempts.last().and_then(|last| last.span))
     }
 
     /// Writes something down.
@@ -149,6 +180,8 @@ impl Meter {
                 model: route.model.clone(),
                 code: None,
                 latency_us: 0,
+                span: self.trace.map(TraceParent::child),
+                began: Some(SystemTime::now()),
             });
             known.route = Some(route.clone());
         });

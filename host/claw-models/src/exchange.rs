@@ -125,7 +125,7 @@ pub(crate) async fn stream(live: Arc<Live>, request: CompletionRequest, bounds: 
     let mut attempts = Attempts::new(&live, deadline, bounds);
     loop {
         let metered = Metered::begin(&live, bounds, estimated_input);
-        match metered.end(Box::pin(stream::begin(&live, &ready, deadline)).await) {
+        match metered.end(Box::pin(stream::begin(&live, &ready, bounds.meter.span(), deadline)).await) {
             Ok(begun) => return Ok(begun.hand_on(estimated_input, attempts.made(), bounds.meter.clone())),
             Err(failure) => attempts.pause(failure).await?,
         }
@@ -145,7 +145,7 @@ pub(crate) async fn embed(live: &Live, texts: &[String], bounds: &Bounds) -> Res
     let found = loop {
         let metered = Metered::begin(live, bounds, estimated);
         let once = async {
-            let body = http::whole(live, &ready, deadline).await?;
+            let body = http::whole(live, &ready, bounds.meter.span(), deadline).await?;
             dialect::vectors(entry.provider, &body, texts.len()).map_err(|broken| failure(entry, broken))
         };
         match metered.end(Box::pin(once).await) {
@@ -203,7 +203,7 @@ async fn ask(
     loop {
         let metered = Metered::begin(live, bounds, estimate_request(request));
         let once = async {
-            let body = http::whole(live, &ready, deadline).await?;
+            let body = http::whole(live, &ready, bounds.meter.span(), deadline).await?;
             dialect::answer(entry.provider, &body).map_err(|broken| failure(entry, broken))
         };
         match metered.end(Box::pin(once).await) {

@@ -208,7 +208,7 @@ pub(crate) async fn follow<'a, T>(
         let first = step(live.clone(), within(place, bounds.meter.clone()));
         let after = live.entry.hedge.and_then(|hedge| live.load.hedge_after(&hedge));
         let beside = || {
-            let second = beside(find, permit, plan, place + 1, input_tokens)?;
+            let second = beside(find, permit, plan, place + 1, input_tokens, &bounds.meter)?;
             if !live.load.may_hedge() {
                 return None;
             }
@@ -272,6 +272,7 @@ fn beside(
     plan: &Plan,
     from: usize,
     input_tokens: u64,
+    own: &Meter,
 ) -> Option<(By, Arc<Meter>)> {
     for (place, candidate) in plan.candidates.iter().enumerate().skip(from) {
         // What one candidate may see, another may not.
@@ -279,7 +280,7 @@ fn beside(
             continue;
         }
         let Ok(live) = find(candidate) else { continue };
-        let meter = Arc::new(Meter::new());
+        let meter = Arc::new(own.beside());
         let Ok(guard) = live.load.enter(Instant::now(), input_tokens, meter.clone()) else {
             continue;
         };

@@ -72,6 +72,7 @@ pub(crate) fn intent(caller: &str) -> Intent {
         id: InvocationId::generate(),
         parent: None,
         trace_id: "4bf92f3577b34da6a3ce929d0e0e4736".to_owned(),
+        span: None,
         caller: caller.to_owned(),
         skill: None,
         capability: "skill:log-triage".to_owned(),

@@ -185,6 +185,7 @@ fn intent(caller: usize, level: Level) -> Intent {
         id,
         parent: None,
         trace_id: "4bf92f3577b34da6a3ce929d0e0e4736".to_owned(),
+        span: None,
         caller: format!("caller-{caller}"),
         skill: None,
         capability: "skill:log-triage".to_owned(),

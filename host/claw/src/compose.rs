@@ -32,6 +32,7 @@ use crate::contexts::HomeContexts;
 use crate::exit::Failed;
 use crate::home::Home;
 use crate::spending::Spending;
+use crate::telemetry::Traces;
 use crate::unpriced::Unpriced;
 
 pub use callers::identity;
@@ -50,6 +51,8 @@ pub struct HostSettings {
     pub audit_skills: Level,
     /// How the skills directory is watched.
     pub watch: WatchSettings,
+    /// Traces are sent where the environment says.
+    pub traces: bool,
 }
 
 impl HostSettings {
@@ -65,6 +68,7 @@ impl HostSettings {
             audit_models: Level::Power,
             audit_skills: Level::Process,
             watch: WatchSettings::default(),
+            traces: false,
         })
     }
 }
@@ -93,6 +97,7 @@ pub struct Host {
     pub contexts: Arc<HomeContexts>,
     live: Arc<LiveConfig>,
     spending: Arc<Spending>,
+    traces: Option<Arc<Traces>>,
     journal: Journal,
     home: Home,
     settings: HostSettings,
@@ -180,7 +185,11 @@ impl Host {
         let ledger = Arc::new(spending.ledger(config.budgets.budgets()?));
 
         let calls = CallMetrics::new();
-        let observers: Vec<Arc<dyn Observer>> = vec![Arc::new(calls.clone()), Arc::new(Unpriced::default())];
+        let mut observers: Vec<Arc<dyn Observer>> = vec![Arc::new(calls.clone()), Arc::new(Unpriced::default())];
+        let traces = settings.traces.then(Traces::from_environment).flatten().map(Arc::new);
+        if let Some(traces) = &traces {
+            observers.push(traces.clone());
+        }
         let audit: Arc<dyn AuditLog> = Arc::new(Observed::new(Arc::new(journal.clone()), observers));
         let completer = Completer {
             audit: audit.clone(),
@@ -219,6 +228,7 @@ impl Host {
             contexts,
             live: Arc::new(live),
             spending,
+            traces,
             journal,
             home: home.clone(),
             settings,
@@ -268,8 +278,12 @@ impl Host {
         drop(self.doors);
         let journal = self.journal;
         let spending = self.spending;
+        let traces = self.traces;
         tokio::task::spawn_blocking(move || {
             let closed = journal.close();
+            if let Some(traces) = traces {
+                traces.close();
+            }
             spending.keep();
             closed
         })

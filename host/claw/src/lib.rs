@@ -12,4 +12,5 @@ pub mod home;
 pub mod output;
 pub mod spans;
 pub mod spending;
+pub mod telemetry;
 pub mod unpriced;

@@ -270,7 +270,7 @@ impl Completer {
     async fn begin(&self, call: &Complete, asked: &dyn Asked) -> Result<Begun, Fault> {
         let policy = self.policy.load();
         let keep = policy.keep_bodies();
-        let meter = Arc::new(Meter::new());
+        let meter = Arc::new(Meter::of(call.trace));
         let decided = self.grant(&policy, call, asked, &meter);
         let known = decided.as_ref().ok().and_then(|granted| granted.plan.candidates.first());
         let decision = match &decided {
@@ -302,6 +302,7 @@ impl Completer {
             id: call.id,
             parent: call.parent,
             trace_id: call.trace.trace_id(),
+            span: Some(call.trace),
             caller: call.caller.clone(),
             key: call.key.as_ref().map(|key| key.id.clone()),
             skill: call.skill.clone(),

@@ -518,6 +518,7 @@ fn intent(call: &Invocation, policy: &Policy, decided: &Result<Way, Fault>, leve
         id: call.id,
         parent: call.parent,
         trace_id: call.trace.trace_id(),
+        span: Some(call.trace),
         caller: call.caller.clone(),
         key: call.key.as_ref().map(|key| key.id.clone()),
         skill: call.skill.clone(),

@@ -152,7 +152,7 @@ async fn call(
         api,
         masked: None,
         stream: value.get("stream").and_then(serde_json::Value::as_bool).unwrap_or(false),
-        headers: handed_on(&headers, complete.trace),
+        headers: handed_on(&headers),
         body: bytes,
         value: Arc::new(value),
     };
@@ -186,12 +186,12 @@ fn named(value: &serde_json::Value) -> Result<String, Fault> {
     })
 }
 
-fn handed_on(headers: &HeaderMap, trace: TraceParent) -> Vec<(String, String)> {
+fn handed_on(headers: &HeaderMap) -> Vec<(String, String)> {
     let given = HANDED_ON.iter().filter_map(|name| {
         let value = headers.get(*name)?.to_str().ok()?;
         Some(((*name).to_owned(), value.to_owned()))
     });
-    given.chain([("traceparent".to_owned(), trace.child().to_string())]).collect()
+    given.collect()
 }
 
 /// The refusal of a call that has an id.

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use claw_core::errors::{Code, Fault};
-use http::header;
+use claw_core::ids::TraceParent;
+use http::{HeaderValue, header};
 use reqwest::{Response, Url};
 use serde_json::Value;
 use tokio::time::timeout_at;
@@ -77,19 +78,28 @@ impl Limit {
 }
 
 /// Sends it, and reads the whole answer as JSON.
-pub(crate) async fn whole(live: &Live, ready: &Ready, deadline: Instant) -> Result<Value, Failure> {
-    let response = send(live, ready, "application/json", Limit::of(deadline)).await?;
+pub(crate) async fn whole(live: &Live, ready: &Ready, span: Option<TraceParent>, deadline: Instant) -> Result<Value, Failure> {
+    let response = send(live, ready, span, "application/json", Limit::of(deadline)).await?;
     let bytes = read_whole(live, response, deadline).await?;
     parse(&live.entry, &bytes)
 }
 
 /// Sends it, and waits for a status that means success.
-pub(crate) async fn send(live: &Live, ready: &Ready, accept: &'static str, limit: Limit) -> Result<Response, Failure> {
+pub(crate) async fn send(
+    live: &Live,
+    ready: &Ready,
+    span: Option<TraceParent>,
+    accept: &'static str,
+    limit: Limit,
+) -> Result<Response, Failure> {
     let key = live.key();
     let mut headers = ready.headers.clone();
     if let Some((_, secret)) = key {
         let (name, value) = crate::dialect::key_header(&live.entry, secret)?;
         headers.insert(name, value);
+    }
+    if let Some(value) = span.and_then(|span| HeaderValue::try_from(span.to_string()).ok()) {
+        headers.insert("traceparent", value);
     }
     let request = live
         .client

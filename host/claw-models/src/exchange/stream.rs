@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use claw_core::ids::TraceParent;
 use claw_core::meter::Meter;
 use claw_core::model::{ModelEvent, ModelStream};
 use http::header;
@@ -47,7 +48,12 @@ enum State {
 
 /// Sends the request and reads up to the first piece of the answer. Errors until then may
 /// be repeated, also those that come as an event under HTTP 200.
-pub(super) async fn begin(live: &Arc<Live>, ready: &Ready, deadline: Instant) -> Result<Begun, Failure> {
+pub(super) async fn begin(
+    live: &Arc<Live>,
+    ready: &Ready,
+    span: Option<TraceParent>,
+    deadline: Instant,
+) -> Result<Begun, Failure> {
     let first_sign = Limit::within(deadline, live.entry.timeouts.first_token, "first_token_ms");
     let provider = live.entry.provider;
     let accept = if provider == Provider::Ollama {
@@ -55,7 +61,7 @@ pub(super) async fn begin(live: &Arc<Live>, ready: &Ready, deadline: Instant) ->
     } else {
         "text/event-stream"
     };
-    let response = send(live, ready, accept, first_sign).await?;
+    let response = send(live, ready, span, accept, first_sign).await?;
     if provider != Provider::Ollama && is_json(&response) {
         let body = parse(&live.entry, &read_whole(live, response, deadline).await?)?;
         let answer = dialect::answer(provider, &body).map_err(|broken| failure(&live.entry, broken))?;

@@ -173,7 +173,14 @@ async fn whole(
     let entry = &live.entry;
     let mut sniffed = Sniffed::default();
     bounds.meter.used(sniffed.counts.usage(entry, sent.input_tokens, || 0));
-    let response = send(live, &sent.ready, "application/json", Limit::of(deadline)).await?;
+    let response = send(
+        live,
+        &sent.ready,
+        bounds.meter.span(),
+        "application/json",
+        Limit::of(deadline),
+    )
+    .await?;
     if is_packed(&response) {
         return Err(bad_answer(entry, "is compressed, which was not asked for"));
     }
@@ -236,7 +243,7 @@ async fn begin(
     let first_sign = Limit::within(deadline, entry.timeouts.first_token, "first_token_ms");
     let sniffed = Sniffed::default();
     bounds.meter.used(sniffed.counts.usage(entry, sent.input_tokens, || 0));
-    let response = send(live, &sent.ready, "text/event-stream", first_sign).await?;
+    let response = send(live, &sent.ready, bounds.meter.span(), "text/event-stream", first_sign).await?;
     if is_packed(&response) {
         return Err(bad_answer(entry, "is compressed, which was not asked for"));
     }

@@ -79,6 +79,7 @@ async fn serve(arguments: &RunArgs, environment: &Environment) -> Result<Exit> {
     let settings = HostSettings {
         audit_models: level(arguments.audit_models),
         audit_skills: level(arguments.audit_skills),
+        traces: true,
         ..HostSettings::standard()?
     };
     let mut host = Host::open(home, settings)?;

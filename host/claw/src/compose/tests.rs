@@ -20,6 +20,7 @@ fn host() -> (tempfile::TempDir, Home, Host) {
         audit_models: Level::Process,
         audit_skills: Level::Process,
         watch: WatchSettings::default(),
+        traces: false,
     };
     let host = Host::open(&home, settings).unwrap();
     (directory, home, host)

@@ -14,6 +14,7 @@ fn intent(model_use: Option<&str>) -> Intent {
         id: InvocationId::generate(),
         parent: None,
         trace_id: "0".repeat(32),
+        span: None,
         caller: "billing".into(),
         key: None,
         skill: None,
@@ -98,6 +99,8 @@ fn failures_and_unknown_prices_are_told_apart() {
             model: "m".into(),
             code: Some(Code::ModelRateLimited),
             latency_us: 5,
+            span: None,
+            began: None,
         })
         .to_vec();
     let unpriced = Outcome {
