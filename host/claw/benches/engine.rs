@@ -10,6 +10,8 @@
 
 #[path = "support/bare.rs"]
 mod bare;
+#[path = "support/checkout.rs"]
+mod checkout;
 #[path = "../../../tests/support/guests.rs"]
 mod guests;
 #[path = "support/measure.rs"]
@@ -20,6 +22,7 @@ mod program;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use checkout::root;
 use claw_core::capability::Payload;
 use claw_core::fakes::NoHost;
 use claw_core::grants::{Grants, Limits};
@@ -29,7 +32,7 @@ use claw_core::policy::{PoliciesFile, Policy, Question};
 use claw_core::ports::{Component, Run, World};
 use claw_engine::{Compiler, Engine, EngineSettings, Loader};
 use measure::{Latencies, closed_loop, median};
-use program::{claw, command, root, run};
+use program::{claw, command, run};
 use serde_json::json;
 
 fn one_run(host: Arc<NoHost>) -> Run {

@@ -11,6 +11,8 @@
 
 #[path = "support/bare.rs"]
 mod bare;
+#[path = "support/checkout.rs"]
+mod checkout;
 #[path = "../../../tests/support/guests.rs"]
 mod guests;
 #[path = "support/http.rs"]
@@ -21,85 +23,36 @@ mod measure;
 mod process;
 #[path = "support/program.rs"]
 mod program;
+#[path = "support/running.rs"]
+mod running;
 
-use std::path::Path;
-use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::routing::post;
+use checkout::root;
 use http::{Connection, Request};
 use measure::{Latencies, closed_loop, median};
 use process::{cpu_seconds, resident_mib};
-use program::{claw, command, root, run};
+use program::{claw, command, run};
+use running::Gateway;
 use serde_json::{Value, json};
 
 const ROUNDS: usize = 5;
 const TIME: Duration = Duration::from_secs(2);
 
-/// A gateway of the program, for as long as it is measured.
-struct Gateway {
-    child: Child,
-    address: String,
-    token: String,
-    ready: Duration,
-}
-
-impl Gateway {
-    fn start(home: &Path, arguments: &[&str]) -> Self {
-        let _ = std::fs::remove_file(home.join("gateway.json"));
-        let began = Instant::now();
-        let child = command(home)
-            .args(["gateway", "run", "--listen", "127.0.0.1:0"])
-            .args(arguments)
-            .env("CLAW_LOG", "warn")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::inherit())
-            .spawn()
-            .unwrap();
-        let running: Value = loop {
-            if let Some(running) = std::fs::read(home.join("gateway.json"))
-                .ok()
-                .and_then(|text| serde_json::from_slice(&text).ok())
-            {
-                break running;
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        };
-        let ready = began.elapsed();
-        let address = running["url"].as_str().unwrap().trim_start_matches("http://").to_owned();
-        let token = std::fs::read_to_string(home.join("state/operator.token"))
-            .unwrap()
-            .trim()
-            .to_owned();
-        Gateway {
-            child,
-            address,
-            token,
-            ready,
-        }
-    }
-
-    fn request(&self, skill: &str, body: &Value, headers: &[(&str, &str)]) -> Request {
-        let bearer = format!("Bearer {}", self.token);
-        let mut all = vec![("authorization", bearer.as_str())];
-        all.extend_from_slice(headers);
-        Request::post(
-            &self.address,
-            &format!("/v1/skills/{skill}/invoke"),
-            &all,
-            body.to_string().as_bytes(),
-        )
-    }
-}
-
-impl Drop for Gateway {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// An invoke of a skill.
+fn invoke(gateway: &Gateway, skill: &str, body: &Value, headers: &[(&str, &str)]) -> Request {
+    let bearer = format!("Bearer {}", gateway.token);
+    let mut all = vec![("authorization", bearer.as_str())];
+    all.extend_from_slice(headers);
+    Request::post(
+        &gateway.address,
+        &format!("/v1/skills/{skill}/invoke"),
+        &all,
+        body.to_string().as_bytes(),
+    )
 }
 
 fn home_with(skills: &[&str]) -> tempfile::TempDir {
@@ -150,9 +103,9 @@ async fn rates() {
     let body = json!({ "text": "hello" });
     let plain = |address: &str| Request::post(address, "/", &[], body.to_string().as_bytes());
     let subjects = [
-        ("claw, audit `process`, bodies kept", process.request("echo", &body, &[])),
-        ("claw, audit `process`, bodies hashed", hashed.request("echo", &body, &[])),
-        ("claw, audit `power`, bodies kept", power.request("echo", &body, &[])),
+        ("claw, audit `process`, bodies kept", invoke(&process, "echo", &body, &[])),
+        ("claw, audit `process`, bodies hashed", invoke(&hashed, "echo", &body, &[])),
+        ("claw, audit `power`, bodies kept", invoke(&power, "echo", &body, &[])),
         ("floor: axum around bare wasmtime, nothing audited", plain(&wasm)),
         ("floor: axum echo", plain(&echo)),
     ];
@@ -222,7 +175,7 @@ async fn stops() {
     ];
     let mut connection = Connection::open(&gateway.address).await;
     for (name, input, headers) in attacks {
-        let request = gateway.request("hostile", &input, &headers);
+        let request = invoke(&gateway, "hostile", &input, &headers);
         let (mut taken, mut code) = (Vec::new(), String::new());
         for _ in 0..9 {
             let began = Instant::now();
@@ -260,7 +213,7 @@ async fn weights() {
     let (idle, idle_cpu) = (resident_mib(gateway.child.id()), cpu_seconds(gateway.child.id()));
     tokio::time::sleep(Duration::from_secs(5)).await;
     let idle_cpu = cpu_seconds(gateway.child.id()) - idle_cpu;
-    let request = gateway.request("echo", &json!({ "text": "hello" }), &[]);
+    let request = invoke(&gateway, "echo", &json!({ "text": "hello" }), &[]);
     let mut connections: Vec<_> = futures::future::join_all((0..16).map(|_| Connection::open(&gateway.address))).await;
     let calls = connections.iter_mut().map(|connection| async {
         for _ in 0..625 {

@@ -9,7 +9,8 @@ use tokio::net::TcpStream;
 pub(crate) struct Request {
     /// Where it goes.
     pub(crate) address: String,
-    bytes: Vec<u8>,
+    /// The whole of it.
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Request {
@@ -32,8 +33,10 @@ impl Request {
 
 /// A connection that is kept.
 pub(crate) struct Connection {
-    stream: TcpStream,
-    pending: Vec<u8>,
+    /// The socket.
+    pub(crate) stream: TcpStream,
+    /// What was read and not used yet.
+    pub(crate) pending: Vec<u8>,
 }
 
 impl Connection {
@@ -73,7 +76,8 @@ impl Connection {
         (status, body)
     }
 
-    async fn more(&mut self) {
+    /// Reads some more.
+    pub(crate) async fn more(&mut self) {
         let read = self.stream.read_buf(&mut self.pending).await.unwrap();
         assert!(read > 0, "the server hung up");
     }

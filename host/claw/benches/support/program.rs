@@ -7,11 +7,6 @@ pub(crate) fn claw() -> &'static str {
     env!("CARGO_BIN_EXE_claw")
 }
 
-/// The checkout.
-pub(crate) fn root() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
-}
-
 /// The program with a home.
 pub(crate) fn command(home: &Path) -> Command {
     let mut command = Command::new(claw());
