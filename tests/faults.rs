@@ -54,6 +54,7 @@ const FAULTS: &[(&str, Led, Led)] = &[
     ("mid-stall", Over, Ends),
     ("mid-error", Over, Ends),
     ("dribble", Answered, Answered),
+    ("trickle", Over, Over),
 ];
 
 async fn ask(gateway: &TestGateway, model: &str, words: &str, stream: bool) -> Answer {

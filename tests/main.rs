@@ -24,4 +24,5 @@ mod killed;
 mod policy;
 mod sdks;
 mod telemetry;
+mod tls;
 mod usage;

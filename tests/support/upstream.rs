@@ -144,6 +144,8 @@ enum Broken {
     Twice,
     /// A byte at a time.
     Dribble,
+    /// A byte at a time, and a tenth of a second between two.
+    Trickle,
 }
 
 impl Broken {
@@ -155,6 +157,7 @@ impl Broken {
             "mid-error" => Broken::Error,
             "twice" => Broken::Twice,
             "dribble" => Broken::Dribble,
+            "trickle" => Broken::Trickle,
             _ => return None,
         })
     }
@@ -177,12 +180,15 @@ impl Broken {
             Broken::Reset | Broken::Stall | Broken::End => half,
             Broken::Error => half.into_iter().chain([error]).collect(),
             Broken::Twice => all.iter().flat_map(|piece| [piece.clone(), piece.clone()]).collect(),
-            Broken::Dribble => all.concat().chars().map(String::from).collect(),
+            Broken::Dribble | Broken::Trickle => all.concat().chars().map(String::from).collect(),
         };
         let stream = futures::stream::unfold(pieces.into_iter(), move |mut pieces| async move {
             match (pieces.next(), self) {
-                (Some(piece), _) => {
-                    tokio::task::yield_now().await;
+                (Some(piece), how) => {
+                    match how {
+                        Broken::Trickle => tokio::time::sleep(std::time::Duration::from_millis(100)).await,
+                        _ => tokio::task::yield_now().await,
+                    }
                     Some((Ok(piece), pieces))
                 }
                 (None, Broken::Reset) => Some((Err(std::io::Error::other("torn by the test")), pieces)),
