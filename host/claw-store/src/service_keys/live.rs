@@ -6,7 +6,7 @@ mod uses;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
@@ -24,8 +24,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// A look is made for a request, which does not wait long for another process.
 const BUSY: Duration = Duration::from_millis(200);
 
-/// Who stands behind a service's key. A change that is on the disk is seen by the next request,
-/// at the latest 10 ms after it.
+/// Who stands behind a service's key. A key that is on the disk works at the next request; one
+/// that was ended there works no more at the latest 10 ms after it.
 pub struct ServiceKeys {
     shared: Arc<ArcSwap<Snapshot>>,
     desk: Mutex<Desk>,
@@ -91,19 +91,31 @@ impl ServiceKeys {
         })
     }
 
-    /// Reads the keys again where another process changed them. One thread looks; the others
-    /// go on with what is known.
+    /// Reads the keys again where another process changed them. One thread looks now and then;
+    /// the others go on with what is known.
     fn look(&self) {
-        let now_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
         let looked_us = self.looked_us.load(Ordering::Acquire);
-        if looked_us != 0 && now_us.saturating_sub(looked_us) < LOOK_EVERY.as_micros() as u64 {
+        if looked_us != 0 && self.now_us().saturating_sub(looked_us) < LOOK_EVERY.as_micros() as u64 {
             return;
         }
-        let mut desk = match self.desk.try_lock() {
-            Ok(desk) => desk,
-            Err(TryLockError::Poisoned(desk)) => desk.into_inner(),
-            Err(TryLockError::WouldBlock) => return,
-        };
+        match self.desk.try_lock() {
+            Ok(desk) => self.look_at(desk),
+            Err(TryLockError::Poisoned(desk)) => self.look_at(desk.into_inner()),
+            Err(TryLockError::WouldBlock) => {}
+        }
+    }
+
+    /// The same at once, after whoever looks: what is not known may be new.
+    fn look_now(&self) {
+        self.look_at(self.desk.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn now_us(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+
+    fn look_at(&self, mut desk: MutexGuard<'_, Desk>) {
+        let now_us = self.now_us();
         let before = desk.version;
         match desk.changed(&self.shared.load().uses) {
             Ok(None) => {}
@@ -137,9 +149,16 @@ impl ServiceKeys {
     fn authenticate_at(&self, presented: &str, now_us: i64) -> Option<Caller> {
         let hash = secret::hash_of(presented)?;
         self.look();
+        self.find(&hash, now_us).or_else(|| {
+            self.look_now();
+            self.find(&hash, now_us)
+        })
+    }
+
+    fn find(&self, hash: &[u8; 32], now_us: i64) -> Option<Caller> {
         let snapshot = self.shared.load();
-        let known = snapshot.secrets.get(&half(&hash))?;
-        if !bool::from(known.hash.ct_eq(&hash)) {
+        let known = snapshot.secrets.get(&half(hash))?;
+        if !bool::from(known.hash.ct_eq(hash)) {
             return None;
         }
         if known.until_us <= now_us {

@@ -223,3 +223,21 @@ fn uses_are_written_down_while_the_gateway_runs() {
         "its own writing changes nothing"
     );
 }
+
+#[test]
+fn a_new_key_works_at_once_whoever_else_is_looking() {
+    let mut bench = bench();
+    for _ in 0..50 {
+        let made = bench.make();
+        let presented = made.secret.expose();
+        let start = std::sync::Barrier::new(8);
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    start.wait();
+                    assert!(bench.live.authenticate(presented).is_some(), "it was refused to one of them");
+                });
+            }
+        });
+    }
+}
