@@ -10,7 +10,6 @@
 //! host/BENCHMARKS.md has the commands for one from PyPI. Without them it is "not measured".
 #![expect(
     clippy::unwrap_used,
-    clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stdout,
     reason = "a bench may stop at the first surprise, and prints"
