@@ -1,7 +1,9 @@
 //! What the gateway adds to a model call, beside the same calls made directly, in the same run:
-//! `cargo bench -p claw --bench models`, or `-- --quick` for a look. An open loop at set rates, a
-//! closed one with 32 callers, streams, CPU and memory; once with nothing on but the record
-//! (hashes), once with everything: bodies kept, personal data looked for, a key, a budget, cost.
+//! `cargo bench -p claw --bench models`, or `-- --quick` for a look, `-- --only memory` (rates,
+//! callers, streams, slow, memory) for one part. The floor is a proxy of the same two HTTP libraries
+//! that does nothing else. An open loop at set rates, a closed one with 32
+//! callers, streams, CPU and memory; once with nothing on but the record (hashes), once with
+//! everything: bodies kept, personal data looked for, a key, a budget, cost.
 //!
 //! A peer that speaks OpenAI's dialect is measured beside it where the environment names one:
 //! `CLAW_BENCH_FAKE_PORT` has the fake provider listen nowhere else, so that the peer can be set
@@ -17,6 +19,8 @@
 
 #[path = "support/fake.rs"]
 mod fake;
+#[path = "support/floor.rs"]
+mod floor;
 #[path = "support/http.rs"]
 mod http;
 #[path = "support/load.rs"]
@@ -36,6 +40,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fake::Fake;
+use floor::Floor;
 use http::{Connection, Request};
 use load::open_loop;
 use measure::{Latencies, closed_loop, median};
@@ -43,6 +48,8 @@ use process::{cpu_seconds, resident_mib};
 use program::{command, run};
 use running::Gateway;
 use serde_json::json;
+
+const FLOOR: &str = "floor: axum and reqwest, nothing else";
 
 /// How long and how often.
 #[derive(Clone, Copy)]
@@ -153,6 +160,7 @@ fn peer() -> Option<Way> {
 
 fn main() {
     fake::be_one_if_asked();
+    floor::be_one_if_asked();
     let quick = std::env::args().any(|argument| argument == "--quick");
     let effort = match quick {
         true => Effort {
@@ -166,6 +174,8 @@ fn main() {
             in_flight: 5_000,
         },
     };
+    let only = std::env::args().skip_while(|argument| argument != "--only").nth(1);
+    let wanted = |part: &str| only.as_deref().is_none_or(|only| only == part);
     println!("{}\n", measure::machine());
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -173,21 +183,35 @@ fn main() {
         .build()
         .unwrap();
     runtime.block_on(async {
-        let instant = Fake::start(Duration::ZERO);
-        let passed = front(&instant, "claw, passed through", false, "process");
-        let all = front(&instant, "claw, everything on", true, "process");
-        let mut ways = vec![
-            way("directly", &instant.address, "", "fake", "sk-fake", None),
-            passed.way,
-            all.way,
-        ];
-        ways.extend(peer());
-        rates(&ways, effort, "instant provider, audit `process`").await;
-        callers(&ways, effort).await;
-        streaming(&ways, effort).await;
-        drop((passed.gateway, all.gateway));
-        slow(effort).await;
-        memory(effort).await;
+        if ["rates", "callers", "streams"].into_iter().any(wanted) {
+            let instant = Fake::start(Duration::ZERO);
+            let passed = front(&instant, "claw, passed through", false, "process");
+            let all = front(&instant, "claw, everything on", true, "process");
+            let floor = Floor::start(&instant.address);
+            let mut ways = vec![
+                way("directly", &instant.address, "", "fake", "sk-fake", None),
+                way(FLOOR, &floor.address, "", "fake", "sk-fake", Some(floor.child.id())),
+                passed.way,
+                all.way,
+            ];
+            ways.extend(peer());
+            if wanted("rates") {
+                rates(&ways, effort, "instant provider, audit `process`").await;
+            }
+            if wanted("callers") {
+                callers(&ways, effort).await;
+            }
+            if wanted("streams") {
+                streaming(&ways, effort).await;
+            }
+            drop((passed.gateway, all.gateway));
+        }
+        if wanted("slow") {
+            slow(effort).await;
+        }
+        if wanted("memory") {
+            memory(effort).await;
+        }
     });
 }
 
@@ -323,15 +347,31 @@ async fn slow(effort: Effort) {
 /// Memory with nothing to do, and with many calls that wait.
 async fn memory(effort: Effort) {
     let fake = Fake::start(Duration::from_secs(6));
-    let front = front(&fake, "claw", true, "process");
-    let pid = front.gateway.child.id();
+    let front = front(&fake, "claw, everything on", true, "process");
+    let floor = Floor::start(&fake.address);
+    let ways = [
+        way(FLOOR, &floor.address, "", "fake", "sk-fake", Some(floor.child.id())),
+        front.way,
+    ];
     tokio::time::sleep(Duration::from_millis(500)).await;
-    let idle = resident_mib(pid);
-    let mut open = Vec::new();
-    for _ in 0..effort.in_flight {
-        open.push(Connection::open(&front.way.request.address).await);
+    println!("start to ready: {:.0} ms\n", front.gateway.ready.as_secs_f64() * 1e3);
+    println!(
+        "| resident MiB | idle | {} calls in flight | KiB a call | answered |\n|---|---|---|---|---|",
+        effort.in_flight
+    );
+    for way in &ways {
+        in_flight(way, effort.in_flight).await;
     }
-    let request = Arc::new(front.way.request);
+}
+
+async fn in_flight(way: &Way, count: usize) {
+    let resident = || way.pid.map_or(0.0, resident_mib);
+    let idle = resident();
+    let mut open = Vec::new();
+    for _ in 0..count {
+        open.push(Connection::open(&way.request.address).await);
+    }
+    let request = Arc::new(way.request.clone());
     let calls: Vec<_> = open
         .into_iter()
         .map(|mut connection| {
@@ -342,15 +382,13 @@ async fn memory(effort: Effort) {
     let mut most = idle;
     for _ in 0..40 {
         tokio::time::sleep(Duration::from_millis(100)).await;
-        most = most.max(resident_mib(pid));
+        most = most.max(resident());
     }
     let answered = futures::future::join_all(calls).await;
     let good = answered.into_iter().filter(|status| matches!(status, Ok(200))).count();
-    println!("| start and memory, everything on | |\n|---|---|");
-    println!("| start to ready, ms | {:.0} |", front.gateway.ready.as_secs_f64() * 1e3);
-    println!("| resident, idle, MiB | {idle:.0} |");
     println!(
-        "| resident, {} calls in flight ({good} answered), MiB | {most:.0} |",
-        effort.in_flight
+        "| {} | {idle:.0} | {most:.0} | {:.0} | {good} |",
+        way.name,
+        (most - idle) * 1024.0 / count as f64
     );
 }

@@ -5,6 +5,12 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use claw::cli::Cli;
 use claw::{commands, exit, output};
+use mimalloc::MiMalloc;
+
+/// What a thread of the gateway allocates, a writer of the journal frees; the C library's own
+/// allocator has them wait for one another (decision 0019).
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     exit::on_panic();
