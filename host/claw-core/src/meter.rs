@@ -63,6 +63,20 @@ impl Metered {
             last.code = Some(Code::Cancelled);
             last.latency_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         }
+        self.leave();
+    }
+
+    /// The attempt that ran has failed like this. What its provider had taken on may be on its
+    /// bill; what it refused, or what never reached it, is not.
+    pub fn failed(&mut self, code: Code) {
+        match code {
+            Code::ModelTimeout | Code::ModelBadAnswer => self.leave(),
+            _ => self.usage = None,
+        }
+    }
+
+    /// What the attempt may have used is paid for beside what another will use.
+    fn leave(&mut self) {
         let used = self.usage.take().map(|used| Usage { estimated: true, ..used });
         self.beside = match (self.beside, used) {
             (Some(before), Some(used)) => Some(before.plus(used)),

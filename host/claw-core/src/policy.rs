@@ -305,7 +305,7 @@ impl Policy {
         let Some(first) = asking.next() else { return Ok(Vec::new()) };
         let enforced = first.enforce || asking.any(|rule| rule.enforce);
         let mut found = std::collections::BTreeSet::new();
-        let mut failed = None;
+        let mut failed = texts.unreadable().map(|what| InspectFailed(what.to_owned()));
         texts.visit(&mut |text| match inspect(&*self.inspector, text) {
             Ok(findings) => found.extend(findings.into_iter().map(|finding| finding.class)),
             Err(why) => failed = Some(why),
@@ -393,6 +393,11 @@ pub struct ModelQuestion<'a> {
 pub trait Texts: Sync {
     /// Shows every text that a model would read.
     fn visit(&self, see: &mut dyn FnMut(&str));
+
+    /// What of it is text to a model and not to us.
+    fn unreadable(&self) -> Option<&'static str> {
+        None
+    }
 }
 
 /// The proof that policy allowed one call. Not to be cloned or made elsewhere; it does not
@@ -432,6 +437,21 @@ impl Permit {
     /// What is to be taken out of the call before it is sent.
     pub fn redaction(&self) -> Option<&Redaction> {
         self.redact.as_ref()
+    }
+
+    /// This permit, for who serves the call now that `before` has sent it to somebody else. What
+    /// was decided before stands as well.
+    #[must_use]
+    pub(crate) fn after(mut self, before: Permit) -> Permit {
+        for name in before.decision.applied {
+            if !self.decision.applied.contains(&name) {
+                self.decision.applied.push(name);
+            }
+        }
+        self.decision.local_only |= before.decision.local_only;
+        self.draft |= before.draft;
+        self.served_by = before.served_by;
+        self
     }
 
     /// Whether this provider may see the call. Asked before every attempt.

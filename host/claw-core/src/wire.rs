@@ -90,11 +90,17 @@ impl WireRequest {
         self.value.get("model").and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// The most tokens that the caller wants made.
+    /// The most tokens that the caller wants made for an answer. Of several limits the largest:
+    /// not every server knows each of them.
     pub fn max_output_tokens(&self) -> Option<u64> {
-        ["max_completion_tokens", "max_output_tokens", "max_tokens"]
-            .iter()
-            .find_map(|key| self.value.get(key).and_then(Value::as_u64))
+        let number = |key: &str| self.value.get(key).and_then(Value::as_u64);
+        let limits = ["max_completion_tokens", "max_output_tokens", "max_tokens"].into_iter();
+        limits.filter_map(number).max()
+    }
+
+    /// How many answers the caller wants to one request.
+    pub fn answers(&self) -> u64 {
+        self.value.get("n").and_then(Value::as_u64).unwrap_or(1).max(1)
     }
 }
 

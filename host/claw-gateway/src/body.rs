@@ -1,12 +1,15 @@
 //! A request's body as JSON: declared as such, bounded in size while it arrives, and in
 //! time. Refuses what a page could send without asking first.
 
+use std::fmt;
+
 use axum::body::{Body, Bytes};
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use claw_core::errors::{Code, Fault};
 use http_body_util::BodyExt as _;
-use serde_json::Value;
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::app::App;
@@ -101,10 +104,78 @@ fn parse(headers: &HeaderMap, bytes: &[u8]) -> Result<Option<Value>, Refusal> {
     if !headers.contains_key(CONTENT_TYPE) {
         return Err(not_json("the request has no `content-type`"));
     }
-    let parsed = serde_json::from_slice(bytes);
+    let parsed = serde_json::from_slice::<Once>(bytes);
     parsed
-        .map(Some)
+        .map(|once| Some(once.0))
         .map_err(|error| Refusal::new(HttpCode::MalformedJson, format!("the body is not JSON: {error}")))
+}
+
+/// A value in which no object has a field twice: one reader would take the first, another the
+/// last, and policy must see what is sent.
+struct Once(Value);
+
+impl<'de> Deserialize<'de> for Once {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(OnceVisitor).map(Once)
+    }
+}
+
+struct OnceVisitor;
+
+impl<'de> Visitor<'de> for OnceVisitor {
+    type Value = Value;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(Value::String(value))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut all = Vec::new();
+        while let Some(Once(item)) = items.next_element()? {
+            all.push(item);
+        }
+        Ok(Value::Array(all))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Value, A::Error> {
+        let mut all = Map::new();
+        while let Some((name, Once(field))) = fields.next_entry::<String, Once>()? {
+            if all.contains_key(&name) {
+                let shown: String = name.chars().take(64).collect();
+                return Err(serde::de::Error::custom(format!("the field `{shown}` is there twice")));
+            }
+            all.insert(name, field);
+        }
+        Ok(Value::Object(all))
+    }
 }
 
 async fn collect(limit: usize, mut body: Body) -> Result<Bytes, Refusal> {
@@ -154,6 +225,22 @@ fn not_json(detail: &str) -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_field_that_is_there_twice_is_refused_at_any_depth() {
+        let read = |text: &str| serde_json::from_str::<Once>(text).map(|once| once.0);
+        for text in [
+            r#"{"content":"jane@example.com","content":"hi"}"#,
+            r#"[{"a":{"b":1,"\u0062":2}}]"#,
+        ] {
+            assert!(
+                read(text).is_err_and(|error| error.to_string().contains("is there twice")),
+                "{text}"
+            );
+        }
+        let text = r#"{"a":[1,-2,0.1,null,true,"x",18446744073709551615],"b":{"a":1e300}}"#;
+        assert_eq!(read(text).ok(), serde_json::from_str::<Value>(text).ok());
+    }
 
     #[test]
     fn only_json_counts_as_json() {

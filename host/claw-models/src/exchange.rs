@@ -183,8 +183,8 @@ impl<'a> Metered<'a> {
     fn end<T>(self, result: Result<T, Failure>) -> Result<T, Failure> {
         let code = result.as_ref().err().map(|failure| failure.fault.code);
         self.bounds.meter.end(code, self.started.elapsed());
-        if code.is_some() {
-            self.bounds.meter.note(|known| known.usage = None);
+        if let Some(code) = code {
+            self.bounds.meter.note(|known| known.failed(code));
         }
         result
     }

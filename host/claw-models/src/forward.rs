@@ -10,7 +10,7 @@ mod translated;
 
 use std::sync::Arc;
 
-use claw_core::errors::Fault;
+use claw_core::errors::{Code, Fault};
 use claw_core::wire::{Api, WireAnswer, WireCall};
 
 use crate::config::Provider;
@@ -22,6 +22,12 @@ use crate::models::route;
 /// # Errors
 /// A `model.*` code; those of a stream that has begun are its last item.
 pub(crate) async fn call(live: &Arc<Live>, call: &WireCall, bounds: &Bounds) -> Result<WireAnswer, Fault> {
+    if call.request.api == Api::Responses && call.request.value.get("background") == Some(&serde_json::Value::Bool(true)) {
+        let message = "`background`: an answer that is made after the call has ended is not served here";
+        return Err(Fault::new(Code::ModelInvalidRequest, message)
+            .hint("stream the answer, or give the call more time")
+            .details(serde_json::json!({ "param": "background" })));
+    }
     // Placeholders may be torn by the pieces of a stream, so it has to be understood.
     let must_read = call.request.stream && call.request.masked.is_some();
     let (headers, body) = if !must_read && speaks(live.entry.provider, call.request.api) {

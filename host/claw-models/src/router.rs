@@ -208,11 +208,13 @@ pub(crate) async fn follow<'a, T>(
         let first = step(live.clone(), within(place, bounds.meter.clone()));
         let after = live.entry.hedge.and_then(|hedge| live.load.hedge_after(&hedge));
         let beside = || {
-            let second = beside(find, permit, plan, place + 1, input_tokens, &bounds.meter)?;
             if !live.load.may_hedge() {
                 return None;
             }
-            let (by, meter) = second;
+            let Some((by, meter)) = beside(find, permit, plan, place + 1, input_tokens, &bounds.meter) else {
+                live.load.no_hedge();
+                return None;
+            };
             let answer = step(by.live.clone(), within(by.place, meter.clone()));
             Some(Second { by, meter, answer })
         };
@@ -231,6 +233,7 @@ pub(crate) async fn follow<'a, T>(
                 return Ok((done, by.guard));
             }
             Raced::First(Err(fault), asked) => {
+                let fault = in_time(fault, bounds);
                 guard.failed(fault.code);
                 if let Some(asked) = asked {
                     tried += 1;
@@ -239,6 +242,7 @@ pub(crate) async fn follow<'a, T>(
                 (fault, live)
             }
             Raced::Both(first, second, by) => {
+                let (first, second) = (in_time(first, bounds), in_time(second, bounds));
                 guard.failed(first.code);
                 by.guard.failed(second.code);
                 tried += 1;
@@ -263,6 +267,14 @@ pub(crate) async fn follow<'a, T>(
         fault.message = format!("{} (the last of {tried} candidates)", fault.message);
     }
     Err(fault)
+}
+
+/// Whoever is slower than the call's own deadline is not ill, and nobody else has time left.
+fn in_time(mut fault: Fault, bounds: &Bounds) -> Fault {
+    if fault.code == Code::ModelTimeout && Instant::now() >= bounds.deadline {
+        fault.code = Code::DeadlineExceeded;
+    }
+    fault
 }
 
 /// The next candidate that may be asked beside another now, its place taken, and a meter for it.

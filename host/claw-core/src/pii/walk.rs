@@ -1,9 +1,13 @@
-//! Every text of a JSON value that a model could read. Passes over media payloads, which are no
-//! text to it; without recursion, so that no depth is too deep.
+//! Every text of a JSON value that a model could read, long numbers among them. Passes over the
+//! payloads of images, sound and film, which are no text to it, where they are base64 and
+//! nothing else; without recursion, so that no depth is too deep.
 
 use serde_json::Value;
 
-/// Shows every text: strings and the names of fields.
+/// Numbers with fewer digits than the shortest card are not shown.
+const LONG: u64 = 100_000_000_000;
+
+/// Shows every text: strings, the names of fields, and long numbers.
 pub fn texts(value: &Value, see: &mut dyn FnMut(&str)) {
     let mut open = vec![value];
     while let Some(value) = open.pop() {
@@ -14,12 +18,33 @@ pub fn texts(value: &Value, see: &mut dyn FnMut(&str)) {
                 let media = is_media(value);
                 for (key, field) in fields.iter().rev() {
                     see(key);
-                    if !(media && is_payload(key)) {
+                    if !(media && is_payload(key, field)) {
                         open.push(field);
                     }
                 }
             }
-            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+            Value::Number(number) => {
+                if number.as_u64().is_some_and(|number| number >= LONG) {
+                    see(&number.to_string());
+                }
+            }
+            Value::Null | Value::Bool(_) => {}
+        }
+    }
+}
+
+/// Shows what [`map_texts`] cannot write anew: the names of fields, and long numbers.
+pub fn fixed_texts(value: &Value, see: &mut dyn FnMut(&str)) {
+    let mut open = vec![value];
+    while let Some(value) = open.pop() {
+        match value {
+            Value::Array(items) => open.extend(items),
+            Value::Object(fields) => {
+                fields.keys().for_each(|key| see(key));
+                open.extend(fields.values());
+            }
+            Value::Number(_) => texts(value, see),
+            Value::Null | Value::Bool(_) | Value::String(_) => {}
         }
     }
 }
@@ -39,7 +64,7 @@ pub fn map_texts(value: &mut Value, change: &mut dyn FnMut(&str) -> Option<Strin
             }
             Value::Array(items) => open.extend(items.iter_mut()),
             Value::Object(fields) => {
-                let fields = fields.iter_mut().filter(|(key, _)| !(media && is_payload(key)));
+                let fields = fields.iter_mut().filter(|(key, field)| !(media && is_payload(key, field)));
                 open.extend(fields.map(|(_, field)| field));
             }
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
@@ -47,25 +72,79 @@ pub fn map_texts(value: &mut Value, change: &mut dyn FnMut(&str) -> Option<Strin
     }
 }
 
-/// An object that carries base64 of something that is not text.
+/// An object that says it carries an image, sound or film.
 fn is_media(value: &Value) -> bool {
     let text = |key: &str| value.get(key).and_then(Value::as_str);
-    let kind = text("media_type").or(text("mime")).or(text("mimeType"));
+    let kind = text("media_type").or(text("mime")).or(text("mimeType")).or(text("mime_type"));
     match (kind, text("type")) {
-        (Some(kind), _) => !kind.starts_with("text/"),
+        (Some(kind), _) => is_no_text(kind),
         (None, Some(kind)) => kind == "input_audio",
-        (None, None) => text("format").is_some() && value.get("data").is_some(),
+        (None, None) => matches!(text("format"), Some("wav" | "mp3" | "flac" | "opus" | "pcm16" | "aac")),
     }
 }
 
-fn is_payload(key: &str) -> bool {
-    key == "data"
+fn is_no_text(kind: &str) -> bool {
+    ["image/", "audio/", "video/"].iter().any(|family| kind.starts_with(family))
 }
 
-/// Of a `data:` address, what stands before the payload, where that is not text.
+fn is_payload(key: &str, field: &Value) -> bool {
+    key == "data" && field.as_str().is_some_and(is_base64)
+}
+
+fn is_base64(text: &str) -> bool {
+    let body = text.trim_end_matches('=');
+    text.len() - body.len() <= 2
+        && body
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_'))
+}
+
+/// Of a `data:` address of an image, sound or film, what stands before the payload.
 fn without_payload(text: &str) -> &str {
-    match text.strip_prefix("data:").and_then(|rest| rest.split_once(";base64,")) {
-        Some((kind, _)) if !kind.starts_with("text/") => text.split(',').next().unwrap_or(text),
+    let parts = text.strip_prefix("data:").and_then(|rest| rest.split_once(";base64,"));
+    match parts {
+        Some((kind, payload)) if is_no_text(kind) && is_base64(payload) => text.split(',').next().unwrap_or(text),
         _ => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn shown(value: &Value) -> Vec<String> {
+        let mut all = Vec::new();
+        texts(value, &mut |text| all.push(text.to_owned()));
+        all
+    }
+
+    #[test]
+    fn what_only_calls_itself_media_is_shown() {
+        let address = "jane@example.com";
+        let hidden = [
+            json!({ "format": "csv", "data": address }),
+            json!({ "mime": "application/json", "data": { "to": address } }),
+            json!({ "media_type": "image/png", "data": address }),
+            json!({ "media_type": "image/png", "data": { "to": address } }),
+            json!(format!("data:image/png;base64,AAAA\nwrite to {address}")),
+        ];
+        for value in hidden {
+            assert!(shown(&value).iter().any(|text| text.contains(address)), "{value}");
+        }
+        let image = json!({ "media_type": "image/png", "data": "iVBORw0KGgo=" });
+        assert!(!shown(&image).iter().any(|text| text.starts_with("iVBOR")));
+        assert_eq!(shown(&json!("data:image/png;base64,iVBORw0KGgo=")), ["data:image/png;base64"]);
+    }
+
+    #[test]
+    fn long_numbers_are_shown_as_texts_and_named_among_what_cannot_be_changed() {
+        let value = json!({ "card": 4_111_111_111_111_111_u64, "n": 3 });
+        assert!(shown(&value).contains(&"4111111111111111".to_owned()));
+        let mut fixed = Vec::new();
+        fixed_texts(&value, &mut |text| fixed.push(text.to_owned()));
+        fixed.sort();
+        assert_eq!(fixed, ["4111111111111111", "card", "n"]);
     }
 }

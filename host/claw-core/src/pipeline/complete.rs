@@ -278,7 +278,7 @@ impl Completer {
             Err(fault) => refused(policy.decision(), fault),
         };
         let mut intent = self.intent(call, asked, keep, decision, known.map(|candidate| &candidate.route));
-        intent.reserved_nanousd = decided.as_ref().ok().and_then(|granted| granted.plan.ceiling_nanousd());
+        intent.reserved_nanousd = decided.as_ref().ok().and_then(|granted| ceiling(&granted.plan, asked));
         let mut entry = OpenEntry::open(&*self.audit, intent)?;
         match decided {
             Ok(granted) => {
@@ -342,13 +342,18 @@ impl Completer {
             skill: call.skill.as_deref(),
             use_name: &call.use_name,
         };
-        let reserved = self.budgets.reserve(&spender, plan.ceiling_nanousd())?;
+        let reserved = self.budgets.reserve(&spender, ceiling(&plan, asked))?;
         Ok(Granted {
             permit,
             plan,
             held: Held::new(reserved, meter.clone()),
         })
     }
+}
+
+/// The most that a call can cost, all the answers that it asks for together.
+fn ceiling(plan: &Plan, asked: &dyn Asked) -> Option<u64> {
+    plan.ceiling_nanousd().map(|one| one.saturating_mul(asked.answers()))
 }
 
 /// What would become of a call at a time, in seconds since 1970, without making it.
@@ -402,9 +407,16 @@ fn decide(policy: &Policy, models: &dyn Models, call: &Complete, asked: &dyn Ask
         plan: &plan,
         texts: asked,
     };
-    let permit = policy.permit_model(&question, &model)?;
-    if let Some(name) = permit.served_by() {
-        plan = models.plan(&wanted(name)).map_err(|fault| nobody(name, &fault))?;
+    let mut permit = policy.permit_model(&question, &model)?;
+    if let Some(name) = permit.served_by().map(str::to_owned) {
+        plan = models.plan(&wanted(&name)).map_err(|fault| nobody(&name, &fault))?;
+        // Rules about a provider, a model or a price bind whoever serves in the end.
+        let model = ModelQuestion {
+            use_name: &call.use_name,
+            plan: &plan,
+            texts: asked,
+        };
+        permit = policy.permit_model(&question, &model)?.after(permit);
     }
     plan.hold_to(|route| permit.check(route));
     if plan.candidates.is_empty() {

@@ -463,3 +463,76 @@ async fn keyed_call(house: &House, input: serde_json::Value) -> Result<Output, F
     call.idempotency_key = Some("k".into());
     house.doors.invoker().invoke(call).await
 }
+
+/// Two uses, each served by somebody else.
+struct Two;
+
+#[async_trait]
+impl Models for Two {
+    fn plan(&self, wanted: &Wanted<'_>) -> Result<Plan, Fault> {
+        let provider = if wanted.name == "cheap" { "openai" } else { "anthropic" };
+        let mut plan = Parrot { hangs: false }.plan(&Wanted {
+            name: "general",
+            ..*wanted
+        })?;
+        for candidate in &mut plan.candidates {
+            candidate.route.provider = provider.into();
+        }
+        Ok(plan)
+    }
+
+    fn list(&self) -> Vec<ModelListing> {
+        Vec::new()
+    }
+
+    async fn complete(&self, _permit: &Permit, _plan: &Plan, _call: ModelCall) -> Result<Completion, Fault> {
+        Err(Fault::internal())
+    }
+
+    async fn stream(&self, _permit: &Permit, _plan: &Plan, _call: ModelCall) -> Result<ModelStream, Fault> {
+        Err(Fault::internal())
+    }
+
+    async fn embed(&self, _permit: &Permit, _plan: &Plan, _call: EmbedCall) -> Result<Embeddings, Fault> {
+        Err(Fault::internal())
+    }
+
+    async fn forward(&self, _permit: &Permit, _plan: &Plan, _call: WireCall) -> Result<WireAnswer, Fault> {
+        Err(Fault::internal())
+    }
+}
+
+#[test]
+fn rules_about_a_provider_bind_whoever_a_route_leads_to() {
+    let explained = |then: &str, text: &str| {
+        let rules = format!(
+            "policies:\n- {{name: move, match: {{use: chat}}, then: {{route: cheap}}, enforce: true}}\n- {{name: data, match: {{provider: \
+             openai, data: '*'}}, then: {then}, enforce: true}}"
+        );
+        let policy = Policy::try_new(&serde_yaml::from_str(&rules).unwrap()).unwrap();
+        let call = Complete {
+            id: InvocationId::generate(),
+            parent: None,
+            trace: TraceParent::generate(),
+            caller: "svc".into(),
+            key: None,
+            skill: None,
+            depth: 0,
+            use_name: "chat".into(),
+            context: Vec::new(),
+            deadline: Instant::now() + Duration::from_secs(5),
+        };
+        let request = CompletionRequest {
+            messages: vec![Message::text(Role::User, text)],
+            ..CompletionRequest::default()
+        };
+        explain(&policy, &Two, &call, &request, 0)
+    };
+    let clean = explained("deny", "hello").unwrap();
+    assert_eq!(clean.plan.candidates.first().unwrap().route.provider, "openai");
+    let private = "write to jane@example.com";
+    assert_eq!(explained("deny", private).unwrap_err().code, Code::PolicyDenied);
+    let sent = explained("{redact: [email]}", private).unwrap();
+    assert_eq!(sent.sent.unwrap(), ["write to [EMAIL]"]);
+    assert_eq!(*sent.policy.applied, ["move".into(), "data".into()]);
+}

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::errors::{Code, Fault};
 use crate::keys::matches;
 use crate::model::{CompletionRequest, Part};
-use crate::pii::{Finding, Inspector, Vault, map_texts};
+use crate::pii::{Finding, Inspector, Vault, fixed_texts, map_texts};
 use crate::wire::WireRequest;
 
 /// What is taken out.
@@ -63,6 +63,13 @@ impl Change<'_> {
 
     fn value(&mut self, value: &mut Value) -> Result<(), Fault> {
         let mut failed = Ok(());
+        fixed_texts(value, &mut |text| match self.text(text) {
+            Ok(None) => {}
+            Ok(Some(_)) => failed = Err(cannot_be_taken_out()),
+            Err(fault) => failed = Err(fault),
+        });
+        failed?;
+        let mut failed = Ok(());
         map_texts(value, &mut |text| match self.text(text) {
             Ok(changed) => changed,
             Err(fault) => {
@@ -79,6 +86,14 @@ impl Change<'_> {
             vault: (!self.vault.is_empty()).then(|| Arc::new(self.vault)),
         }
     }
+}
+
+fn cannot_be_taken_out() -> Fault {
+    Fault::new(
+        Code::PolicyUnavailable,
+        "what policy takes out stands in the name of a field or in a number, and cannot be taken out there",
+    )
+    .hint("the call was not sent; give it as text, as a value")
 }
 
 impl Redaction {

@@ -3,6 +3,9 @@
 
 use std::time::{Duration, Instant};
 
+/// The longest that a key is left alone, whatever its provider says.
+const COLD_AT_MOST: Duration = Duration::from_secs(3_600);
+
 /// The keys of one entry, by their places.
 #[derive(Clone, Debug)]
 pub struct KeyPool {
@@ -34,8 +37,9 @@ impl KeyPool {
 
     /// Leaves a key alone for so long.
     pub fn cool(&mut self, place: usize, now: Instant, wait: Duration) {
+        let until = now + wait.min(COLD_AT_MOST);
         if let Some(cold) = self.cold_until.get_mut(place) {
-            *cold = Some(cold.map_or(now + wait, |until| until.max(now + wait)));
+            *cold = Some(cold.map_or(until, |before| before.max(until)));
         }
     }
 
@@ -72,6 +76,8 @@ mod tests {
         assert!(!pool.has_other(0, now));
         pool.cool(0, now, 3 * minute);
         assert_eq!(pool.choose(now), Some(1), "the one that is warm again first");
+        pool.cool(0, now, Duration::MAX);
+        assert!(pool.has_other(1, now + 2 * COLD_AT_MOST));
         pool.warm(0);
         assert_eq!(pool.choose(now), Some(0));
         assert_eq!(pool.choose(now + 2 * minute), Some(1));

@@ -77,6 +77,11 @@ impl HedgeBudget {
         }
         left.is_some()
     }
+
+    /// A hedge that was taken is not made.
+    pub fn give_back(&mut self) {
+        self.hundredths = self.hundredths.saturating_add(100).min(MOST_HEDGES);
+    }
 }
 
 /// Retries are paid for by calls: of so many calls one may be a retry, and a few more at once.

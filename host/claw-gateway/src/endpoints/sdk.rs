@@ -162,7 +162,13 @@ async fn call(
     let session = Session::of(&app, &complete, &wanted, &request);
     let completer = &app.gateway.doors.completer;
     if !wanted.is_empty() {
-        match context::put_in(&app, &complete, &wanted, &mut request).await {
+        // Nothing is gathered for who may not make the call.
+        let allowed = complete.key.as_ref().map_or(Ok(()), |key| key.check_use(&complete.use_name));
+        let put_in = match allowed {
+            Ok(()) => context::put_in(&app, &complete, &wanted, &mut request).await,
+            Err(fault) => Err(fault),
+        };
+        match put_in {
             Ok(used) => complete.context = used,
             Err(fault) => return Err(refused(completer.refuse(&complete, &request, fault).await, id, trace)),
         }

@@ -44,7 +44,7 @@ pub(super) async fn call(live: &Arc<Live>, request: &WireRequest, bounds: &Bound
         match result {
             Ok(answer) => return Ok(answer),
             Err(failure) => {
-                bounds.meter.note(|known| known.usage = None);
+                bounds.meter.note(|known| known.failed(failure.fault.code));
                 attempts.pause(failure).await?;
             }
         }
@@ -103,6 +103,9 @@ impl Sent {
         })
     }
 }
+
+/// What may come before an answer begins, in bytes; it is kept until then.
+const MOST_BEFORE: usize = 1 << 20;
 
 fn path(api: Api) -> &'static str {
     match api {
@@ -270,6 +273,9 @@ async fn begin(
     let mut first = BytesMut::new();
     while !reading.sniffed.begun {
         match reading.next().await? {
+            Next::Event(bytes) if first.len() + bytes.len() > MOST_BEFORE => {
+                return Err(bad_answer(entry, "does not begin for too many events"));
+            }
             Next::Event(bytes) => first.extend_from_slice(&bytes),
             // An answer that says nothing is one all the same.
             Next::End(last) => {

@@ -95,6 +95,8 @@ impl Sniffed {
                 let message = value.get("message").unwrap_or(&Value::Null);
                 self.named(message);
                 dialect::anthropic_usage(&mut self.counts, message.get("usage"));
+                // What was made so far is said here; how much it is in the end, at the end.
+                self.counts.output = None;
             }
             Some("content_block_start") => self.begun = true,
             Some("content_block_delta") => {

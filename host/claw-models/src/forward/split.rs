@@ -82,6 +82,8 @@ impl Splitter {
             at = after;
             self.searched = first.saturating_sub(1);
         }
+        // Where no line ends, none of it has to be looked at again.
+        self.searched = text.len().saturating_sub(1);
         None
     }
 }

@@ -77,22 +77,7 @@ impl Load {
 
     /// Why it takes no call now, and for how long, as far as is known.
     pub(crate) fn full(&self, now: Instant, tokens: u64) -> Option<(String, Duration)> {
-        let state = self.state();
-        if let Pass::Blocked { wait } = state.breaker.look(now) {
-            return Some((
-                format!("it failed again and again, and is left alone for {}", shown(wait)),
-                wait,
-            ));
-        }
-        if let Some(limit) = self.limits.concurrency.filter(|limit| state.running >= *limit) {
-            return Some((format!("all of its {limit} places are taken"), Duration::from_secs(1)));
-        }
-        let wait = |bucket: &Option<PerMinute>, wanted: u64, what: &str| {
-            let bucket = bucket.as_ref()?;
-            let wait = bucket.wait(now, wanted)?;
-            Some((format!("its {} {what} a minute are used up", bucket.limit()), wait))
-        };
-        wait(&state.requests, 1, "requests").or_else(|| wait(&state.tokens, tokens.max(1), "tokens"))
+        full(&self.state(), &self.limits, now, tokens)
     }
 
     /// How long it takes to begin an answer, where that was seen.
@@ -117,6 +102,11 @@ impl Load {
         self.state().hedges.take()
     }
 
+    /// Somebody may, and there is nobody.
+    pub(crate) fn no_hedge(&self) {
+        self.state().hedges.give_back();
+    }
+
     /// Calls that run.
     #[cfg(test)]
     pub(crate) fn running(&self) -> u32 {
@@ -128,12 +118,12 @@ impl Load {
     /// # Errors
     /// [`Code::Overloaded`] where it may not.
     pub(crate) fn enter(self: &Arc<Self>, now: Instant, tokens: u64, meter: Arc<Meter>) -> Result<Guard, Fault> {
-        if let Some((why, wait)) = self.full(now, tokens) {
+        let mut state = self.state();
+        if let Some((why, wait)) = full(&state, &self.limits, now, tokens) {
             let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1);
             return Err(Fault::new(Code::Overloaded, format!("`{}` takes no call now: {why}", self.name)).retry_after_ms(millis));
         }
-        let mut state = self.state();
-        state.breaker.enter(now);
+        let probes = state.breaker.enter(now) == Pass::Probe;
         if let Some(requests) = &mut state.requests {
             requests.take(now, 1);
         }
@@ -148,6 +138,7 @@ impl Load {
             guessed: tokens,
             meter,
             told: std::sync::atomic::AtomicBool::new(false),
+            probes,
         })
     }
 
@@ -176,6 +167,25 @@ impl Load {
     }
 }
 
+/// Why a call may not begin, and for how long, as far as is known.
+fn full(state: &State, limits: &Limits, now: Instant, tokens: u64) -> Option<(String, Duration)> {
+    if let Pass::Blocked { wait } = state.breaker.look(now) {
+        return Some((
+            format!("it failed again and again, and is left alone for {}", shown(wait)),
+            wait,
+        ));
+    }
+    if let Some(limit) = limits.concurrency.filter(|limit| state.running >= *limit) {
+        return Some((format!("all of its {limit} places are taken"), Duration::from_secs(1)));
+    }
+    let wait = |bucket: &Option<PerMinute>, wanted: u64, what: &str| {
+        let bucket = bucket.as_ref()?;
+        let wait = bucket.wait(now, wanted)?;
+        Some((format!("its {} {what} a minute are used up", bucket.limit()), wait))
+    };
+    wait(&state.requests, 1, "requests").or_else(|| wait(&state.tokens, tokens.max(1), "tokens"))
+}
+
 fn shown(wait: Duration) -> String {
     format!("{} s", wait.as_secs_f64().ceil())
 }
@@ -188,6 +198,8 @@ pub(crate) struct Guard {
     guessed: u64,
     meter: Arc<Meter>,
     told: std::sync::atomic::AtomicBool,
+    /// The breaker let it through to see whether the provider is well again.
+    probes: bool,
 }
 
 impl Guard {
@@ -217,7 +229,8 @@ impl Guard {
             Code::ModelUnavailable | Code::ModelTimeout | Code::ModelBadAnswer => state.breaker.failed(Instant::now()),
             // Whoever refuses a request is well.
             Code::ModelInvalidRequest | Code::ModelContextExceeded | Code::ModelSchemaMismatch => state.breaker.succeeded(),
-            _ => state.breaker.unknown(),
+            _ if self.probes => state.breaker.unknown(),
+            _ => {}
         }
     }
 }
@@ -230,7 +243,7 @@ impl Drop for Guard {
             .map(|usage| usage.input_tokens.saturating_add(usage.output_tokens));
         let mut state = self.load.state();
         state.running = state.running.saturating_sub(1);
-        if !*self.told.get_mut() {
+        if self.probes && !*self.told.get_mut() {
             state.breaker.unknown();
         }
         if let Some(bucket) = &mut state.tokens {

@@ -23,6 +23,11 @@ pub(super) trait Asked: Texts {
     /// The most tokens that are to come out.
     fn output_tokens(&self) -> Option<u64>;
 
+    /// How many answers are wanted.
+    fn answers(&self) -> u64 {
+        1
+    }
+
     /// About how many tokens go in: four bytes each.
     fn input_tokens(&self) -> u64 {
         let mut bytes = 0;
@@ -91,6 +96,20 @@ impl Texts for WireRequest {
     fn visit(&self, see: &mut dyn FnMut(&str)) {
         texts(&self.value, see);
     }
+
+    fn unreadable(&self) -> Option<&'static str> {
+        let input = self.value.get("input").filter(|_| self.api == Api::Embeddings)?.as_array()?;
+        let is_token = |item: &serde_json::Value| {
+            item.is_number()
+                || item
+                    .as_array()
+                    .is_some_and(|items| items.iter().any(serde_json::Value::is_number))
+        };
+        input
+            .iter()
+            .any(is_token)
+            .then_some("`input` holds token ids, which cannot be looked through; send texts")
+    }
 }
 
 impl Asked for WireRequest {
@@ -118,5 +137,9 @@ impl Asked for WireRequest {
             Api::Embeddings | Api::CountTokens => Some(0),
             Api::ChatCompletions | Api::Responses | Api::Messages => self.max_output_tokens(),
         }
+    }
+
+    fn answers(&self) -> u64 {
+        WireRequest::answers(self)
     }
 }
