@@ -65,11 +65,16 @@ pub(super) fn body(entry: &Entry, request: &CompletionRequest, shape: Option<&Sh
                 "a tool cannot be called `{ANSWER_TOOL}` beside a response schema"
             )));
         }
-        let choice = if tools.is_empty() {
-            json!({ "type": "tool", "name": ANSWER_TOOL })
-        } else {
-            json!({ "type": "any" })
+        let mut choice = match &request.tool_choice {
+            None | Some(ToolChoice::Auto) if !tools.is_empty() => json!({ "type": "any" }),
+            None | Some(ToolChoice::Auto | ToolChoice::None) => json!({ "type": "tool", "name": ANSWER_TOOL }),
+            Some(ToolChoice::Named(name)) => json!({ "type": "tool", "name": name }),
+            // The answer is a tool too, and would count as one.
+            Some(ToolChoice::Required) => return Err(no_word("anthropic", "tool_choice")),
         };
+        if let (Some(false), Some(choice)) = (request.parallel_tool_calls, choice.as_object_mut()) {
+            choice.insert("disable_parallel_tool_use".to_owned(), json!(true));
+        }
         tools.push(tool(
             ANSWER_TOOL,
             "Gives the final answer. Its arguments are the answer.",

@@ -161,7 +161,8 @@ pub(super) fn take_options(body: &mut Map<String, Value>, extra: &Map<String, Va
 fn contents(entry: &Entry, messages: &[Message]) -> Result<(String, Vec<Value>), Fault> {
     let mut system: Vec<&str> = Vec::new();
     let mut turns: Vec<(&'static str, Vec<Value>)> = Vec::new();
-    for message in messages {
+    for (place, message) in messages.iter().enumerate() {
+        let before = messages.get(..place).unwrap_or_default();
         let speaker = match message.role {
             Role::System if turns.is_empty() => {
                 system.extend(texts(message));
@@ -178,7 +179,7 @@ fn contents(entry: &Entry, messages: &[Message]) -> Result<(String, Vec<Value>),
         let parts = message
             .parts
             .iter()
-            .filter_map(|each| part(entry, messages, each).transpose())
+            .filter_map(|each| part(entry, before, each).transpose())
             .collect::<Result<Vec<_>, _>>()?;
         match turns.last_mut() {
             Some((last, turn)) if *last == speaker => turn.extend(parts),
@@ -191,7 +192,7 @@ fn contents(entry: &Entry, messages: &[Message]) -> Result<(String, Vec<Value>),
 }
 
 /// A part; an empty text is none.
-fn part(entry: &Entry, messages: &[Message], part: &Part) -> Result<Option<Value>, Fault> {
+fn part(entry: &Entry, before: &[Message], part: &Part) -> Result<Option<Value>, Fault> {
     Ok(Some(match part {
         Part::Text { text } if text.is_empty() => return Ok(None),
         Part::Text { text } => json!({ "text": text }),
@@ -216,7 +217,7 @@ fn part(entry: &Entry, messages: &[Message], part: &Part) -> Result<Option<Value
                 (Ok(value @ Value::Object(_)), false) => value,
                 (_, false) => json!({ "result": content }),
             };
-            json!({ "functionResponse": { "name": name_of(messages, id), "response": response } })
+            json!({ "functionResponse": { "name": name_of(before, id), "response": response } })
         }
     }))
 }

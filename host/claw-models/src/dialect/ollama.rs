@@ -90,7 +90,8 @@ pub(super) fn take_options(body: &mut Map<String, Value>, extra: &Map<String, Va
 
 fn messages(messages: &[Message]) -> Result<Vec<Value>, Fault> {
     let mut said = Vec::with_capacity(messages.len());
-    for message in messages {
+    for (place, message) in messages.iter().enumerate() {
+        let before = messages.get(..place).unwrap_or_default();
         for part in &message.parts {
             if let Part::ToolResult { id, content, is_error } = part {
                 let content = if *is_error {
@@ -98,7 +99,7 @@ fn messages(messages: &[Message]) -> Result<Vec<Value>, Fault> {
                 } else {
                     content.clone()
                 };
-                let name = name_of(messages, id);
+                let name = name_of(before, id);
                 said.push(json!({ "role": "tool", "tool_name": name, "tool_call_id": id, "content": content }));
             }
         }

@@ -98,9 +98,10 @@ pub(super) fn texts(message: &Message) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The tool behind a call's id, for dialects that go by names.
-pub(super) fn name_of<'a>(messages: &'a [Message], id: &str) -> &'a str {
-    let parts = messages.iter().flat_map(|message| &message.parts);
+/// The tool behind a call's id, for dialects that go by names: the latest call of this id in what
+/// was said before its result, since servers without ids of their own use one again and again.
+pub(super) fn name_of<'a>(before: &'a [Message], id: &str) -> &'a str {
+    let parts = before.iter().rev().flat_map(|message| message.parts.iter().rev());
     let mut calls = parts.filter_map(|part| match part {
         Part::ToolCall(call) if call.id == id => Some(call.name.as_str()),
         _ => None,

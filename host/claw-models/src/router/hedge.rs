@@ -57,9 +57,9 @@ pub(super) async fn race<'a, T>(
     tracing::debug!(entry = %by.live.entry.name, "an answer is slow to begin: the next candidate is asked as well");
     match select(first, answer).await {
         Either::Left((Err(failed), answer)) if fails_over(failed.code) => {
-            let done = answer.await;
+            // From now on it is the call's attempt, also for who hangs up while it runs.
             meter.won_by(&own, began.elapsed());
-            match done {
+            match answer.await {
                 Ok(done) => Raced::Second(done, by),
                 Err(fault) => Raced::Both(failed, fault, by),
             }
