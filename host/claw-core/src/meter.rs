@@ -66,12 +66,13 @@ impl Metered {
         self.leave();
     }
 
-    /// The attempt that ran has failed like this. What its provider had taken on may be on its
-    /// bill; what it refused, or what never reached it, is not.
-    pub fn failed(&mut self, code: Code) {
-        match code {
-            Code::ModelTimeout | Code::ModelBadAnswer => self.leave(),
-            _ => self.usage = None,
+    /// The attempt that ran has failed. What its provider had taken on may be on its bill; what
+    /// it refused, or what never reached it, is not.
+    pub fn failed(&mut self, taken_on: bool) {
+        if taken_on {
+            self.leave();
+        } else {
+            self.usage = None;
         }
     }
 

@@ -274,7 +274,34 @@ impl Policy {
     /// the call and cannot.
     pub fn permit_model(&self, call: &Question<'_>, model: &ModelQuestion<'_>) -> Result<Permit, Fault> {
         deep_enough(call)?;
-        let found = self.look_through(model.texts)?;
+        self.permit_found(call, model, self.look_through(model.texts)?)
+    }
+
+    /// Decides anew about a call that a permit has sent to somebody else: rules about a provider,
+    /// a model or a price bind whoever serves it in the end. What was found in it stands, and so
+    /// does what was decided before.
+    ///
+    /// # Errors
+    /// [`Code::PolicyDenied`].
+    pub(crate) fn permit_rerouted(
+        &self,
+        call: &Question<'_>,
+        model: &ModelQuestion<'_>,
+        before: Permit,
+    ) -> Result<Permit, Fault> {
+        let mut permit = self.permit_found(call, model, before.decision.found)?;
+        for name in before.decision.applied {
+            if !permit.decision.applied.contains(&name) {
+                permit.decision.applied.push(name);
+            }
+        }
+        permit.decision.local_only |= before.decision.local_only;
+        permit.draft |= before.draft;
+        permit.served_by = before.served_by;
+        Ok(permit)
+    }
+
+    fn permit_found(&self, call: &Question<'_>, model: &ModelQuestion<'_>, found: Vec<Class>) -> Result<Permit, Fault> {
         let mut verdict = Verdict::new(&self.decision);
         verdict.decision.found.clone_from(&found);
         for rule in self.rules.iter() {
@@ -437,21 +464,6 @@ impl Permit {
     /// What is to be taken out of the call before it is sent.
     pub fn redaction(&self) -> Option<&Redaction> {
         self.redact.as_ref()
-    }
-
-    /// This permit, for who serves the call now that `before` has sent it to somebody else. What
-    /// was decided before stands as well.
-    #[must_use]
-    pub(crate) fn after(mut self, before: Permit) -> Permit {
-        for name in before.decision.applied {
-            if !self.decision.applied.contains(&name) {
-                self.decision.applied.push(name);
-            }
-        }
-        self.decision.local_only |= before.decision.local_only;
-        self.draft |= before.draft;
-        self.served_by = before.served_by;
-        self
     }
 
     /// Whether this provider may see the call. Asked before every attempt.

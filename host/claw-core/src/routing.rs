@@ -29,6 +29,8 @@ pub struct Wanted<'a> {
     pub input_tokens: u64,
     /// The most tokens that are to come out, where the caller says.
     pub output_tokens: Option<u64>,
+    /// How many answers are wanted, each of so many tokens.
+    pub answers: u64,
 }
 
 /// What kind of call it is.

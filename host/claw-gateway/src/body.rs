@@ -105,9 +105,10 @@ fn parse(headers: &HeaderMap, bytes: &[u8]) -> Result<Option<Value>, Refusal> {
         return Err(not_json("the request has no `content-type`"));
     }
     let parsed = serde_json::from_slice::<Once>(bytes);
-    parsed
-        .map(|once| Some(once.0))
-        .map_err(|error| Refusal::new(HttpCode::MalformedJson, format!("the body is not JSON: {error}")))
+    parsed.map(|once| Some(once.0)).map_err(|error| {
+        let what = if error.is_data() { "cannot be taken" } else { "is not JSON" };
+        Refusal::new(HttpCode::MalformedJson, format!("the body {what}: {error}"))
+    })
 }
 
 /// A value in which no object has a field twice: one reader would take the first, another the

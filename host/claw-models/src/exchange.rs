@@ -183,8 +183,8 @@ impl<'a> Metered<'a> {
     fn end<T>(self, result: Result<T, Failure>) -> Result<T, Failure> {
         let code = result.as_ref().err().map(|failure| failure.fault.code);
         self.bounds.meter.end(code, self.started.elapsed());
-        if let Some(code) = code {
-            self.bounds.meter.note(|known| known.failed(code));
+        if let Err(failure) = &result {
+            self.bounds.meter.note(|known| known.failed(failure.taken_on));
         }
         result
     }

@@ -14,6 +14,8 @@ use crate::text::{clean, clip};
 pub(crate) struct Failure {
     pub(crate) fault: Fault,
     pub(crate) retry: Retry,
+    /// The provider had taken the call on, and may have it on its bill.
+    pub(crate) taken_on: bool,
 }
 
 /// Whether a failed attempt may be repeated.
@@ -33,6 +35,7 @@ impl Failure {
         Failure {
             fault,
             retry: Retry::Never,
+            taken_on: false,
         }
     }
 }
@@ -148,6 +151,7 @@ pub(crate) fn from_status(entry: &Entry, status: u16, said: &Said, after: Option
     Failure {
         fault,
         retry: if again { Retry::After(after) } else { Retry::Never },
+        taken_on: false,
     }
 }
 
@@ -278,13 +282,14 @@ pub(crate) fn not_reached(entry: &Entry, why: &str) -> Failure {
     Failure {
         fault,
         retry: Retry::After(None),
+        taken_on: false,
     }
 }
 
 /// The provider took too long; `key` is the timeout that was hit, if one of the entry's.
 pub(crate) fn too_slow(entry: &Entry, waited: Duration, key: Option<&str>) -> Failure {
     let provider = entry.provider;
-    Failure::last(match key {
+    let fault = match key {
         Some(key) => Fault::new(
             Code::ModelTimeout,
             format!("the provider `{provider}` sent nothing for {} ms", waited.as_millis()),
@@ -294,15 +299,22 @@ pub(crate) fn too_slow(entry: &Entry, waited: Duration, key: Option<&str>) -> Fa
             Code::ModelTimeout,
             format!("the provider `{provider}` took longer than the call had"),
         ),
-    })
+    };
+    Failure {
+        taken_on: true,
+        ..Failure::last(fault)
+    }
 }
 
 /// What came is not an answer.
 pub(crate) fn bad_answer(entry: &Entry, why: &str) -> Failure {
-    Failure::last(Fault::new(
-        Code::ModelBadAnswer,
-        format!("the answer of the provider `{}` {why}", entry.provider),
-    ))
+    Failure {
+        taken_on: true,
+        ..Failure::last(Fault::new(
+            Code::ModelBadAnswer,
+            format!("the answer of the provider `{}` {why}", entry.provider),
+        ))
+    }
 }
 
 #[cfg(test)]

@@ -107,6 +107,7 @@ impl ProviderModels {
             kind: claw_core::routing::Kind::Completion,
             input_tokens: 0,
             output_tokens: None,
+            answers: 1,
         })
     }
 

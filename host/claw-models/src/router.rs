@@ -98,7 +98,7 @@ fn ceiling(live: &Live, wanted: &Wanted<'_>) -> Option<u64> {
         .unwrap_or(ANSWER);
     let tokens = Tokens {
         input: wanted.input_tokens,
-        output,
+        output: output.saturating_mul(wanted.answers),
         ..Tokens::default()
     };
     live.entry.price.map(|price| price.ceiling_nanousd(&tokens))

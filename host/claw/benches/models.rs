@@ -17,6 +17,8 @@
     reason = "a bench may stop at the first surprise, and prints"
 )]
 
+#[path = "support/child.rs"]
+mod child;
 #[path = "support/fake.rs"]
 mod fake;
 #[path = "support/floor.rs"]
@@ -39,8 +41,7 @@ mod streams;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use fake::Fake;
-use floor::Floor;
+use child::Child;
 use http::{Connection, Request};
 use load::open_loop;
 use measure::{Latencies, closed_loop, median};
@@ -107,7 +108,7 @@ struct Front {
     way: Way,
 }
 
-fn front(fake: &Fake, name: &str, all: bool, level: &str) -> Front {
+fn front(fake: &Child, name: &str, all: bool, level: &str) -> Front {
     let home = tempfile::tempdir().unwrap();
     let ran = run(command(home.path()).args(["onboard", "--yes"]));
     assert_eq!(ran.code, 0, "{}", ran.err);
@@ -184,13 +185,13 @@ fn main() {
         .unwrap();
     runtime.block_on(async {
         if ["rates", "callers", "streams"].into_iter().any(wanted) {
-            let instant = Fake::start(Duration::ZERO);
+            let instant = fake::start(Duration::ZERO);
             let passed = front(&instant, "claw, passed through", false, "process");
             let all = front(&instant, "claw, everything on", true, "process");
-            let floor = Floor::start(&instant.address);
+            let floor = floor::start(&instant.address);
             let mut ways = vec![
                 way("directly", &instant.address, "", "fake", "sk-fake", None),
-                way(FLOOR, &floor.address, "", "fake", "sk-fake", Some(floor.child.id())),
+                way(FLOOR, &floor.address, "", "fake", "sk-fake", Some(floor.pid())),
                 passed.way,
                 all.way,
             ];
@@ -327,7 +328,7 @@ async fn streaming(ways: &[Way], effort: Effort) {
 
 /// A provider as real ones are, and a record that outlives a power cut.
 async fn slow(effort: Effort) {
-    let fake = Fake::start(Duration::from_millis(50));
+    let fake = fake::start(Duration::from_millis(50));
     let power = front(&fake, "claw, everything on, audit `power`", true, "power");
     let process = front(&fake, "claw, everything on, audit `process`", true, "process");
     let ways = [
@@ -346,11 +347,11 @@ async fn slow(effort: Effort) {
 
 /// Memory with nothing to do, and with many calls that wait.
 async fn memory(effort: Effort) {
-    let fake = Fake::start(Duration::from_secs(6));
+    let fake = fake::start(Duration::from_secs(6));
     let front = front(&fake, "claw, everything on", true, "process");
-    let floor = Floor::start(&fake.address);
+    let floor = floor::start(&fake.address);
     let ways = [
-        way(FLOOR, &floor.address, "", "fake", "sk-fake", Some(floor.child.id())),
+        way(FLOOR, &floor.address, "", "fake", "sk-fake", Some(floor.pid())),
         front.way,
     ];
     tokio::time::sleep(Duration::from_millis(500)).await;

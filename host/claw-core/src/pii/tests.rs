@@ -270,11 +270,12 @@ fn hostile_texts_are_looked_through_too() {
 
 #[test]
 fn every_text_of_a_value_is_seen_but_for_media() {
+    let (picture, photo) = ("AAAA".repeat(16), "BBBB".repeat(16));
     let value = json!({
         "messages": [{ "content": [
             { "type": "text", "text": "one" },
-            { "type": "image_url", "image_url": { "url": "data:image/png;base64,AAAA" } },
-            { "type": "image", "source": { "type": "base64", "media_type": "image/png", "data": "BBBB" } },
+            { "type": "image_url", "image_url": { "url": format!("data:image/png;base64,{picture}") } },
+            { "type": "image", "source": { "type": "base64", "media_type": "image/png", "data": photo } },
             { "type": "document", "source": { "type": "text", "media_type": "text/plain", "data": "two" } },
             { "type": "file", "file": { "file_data": "data:text/plain;base64,CCCC" } },
         ] }],

@@ -4,6 +4,9 @@
 
 use serde_json::Value;
 
+/// An image, a sound or a film is at least so long in base64; a secret or a card is not.
+const SHORTEST_PAYLOAD: usize = 64;
+
 /// Numbers with fewer digits than the shortest card are not shown.
 const LONG: u64 = 100_000_000_000;
 
@@ -91,19 +94,21 @@ fn is_payload(key: &str, field: &Value) -> bool {
     key == "data" && field.as_str().is_some_and(is_base64)
 }
 
+/// Base64 of something and nothing else, in the alphabet that has no `-` or `_`, as keys have.
 fn is_base64(text: &str) -> bool {
     let body = text.trim_end_matches('=');
-    text.len() - body.len() <= 2
+    text.len() >= SHORTEST_PAYLOAD
+        && text.len() - body.len() <= 2
         && body
             .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_'))
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'))
 }
 
 /// Of a `data:` address of an image, sound or film, what stands before the payload.
 fn without_payload(text: &str) -> &str {
     let parts = text.strip_prefix("data:").and_then(|rest| rest.split_once(";base64,"));
     match parts {
-        Some((kind, payload)) if is_no_text(kind) && is_base64(payload) => text.split(',').next().unwrap_or(text),
+        Some((kind, payload)) if is_no_text(kind) && is_base64(payload) => text.strip_suffix(payload).unwrap_or(text),
         _ => text,
     }
 }
@@ -113,6 +118,9 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    /// One white pixel.
+    const IMAGE: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsVYF1gAAAABJRU5ErkJggg==";
 
     fn shown(value: &Value) -> Vec<String> {
         let mut all = Vec::new();
@@ -128,14 +136,18 @@ mod tests {
             json!({ "mime": "application/json", "data": { "to": address } }),
             json!({ "media_type": "image/png", "data": address }),
             json!({ "media_type": "image/png", "data": { "to": address } }),
-            json!(format!("data:image/png;base64,AAAA\nwrite to {address}")),
+            json!(format!("data:image/png;base64,{IMAGE}\nwrite to {address}")),
+            json!(format!("data:image/png,{address};base64,{IMAGE}")),
         ];
         for value in hidden {
             assert!(shown(&value).iter().any(|text| text.contains(address)), "{value}");
         }
-        let image = json!({ "media_type": "image/png", "data": "iVBORw0KGgo=" });
-        assert!(!shown(&image).iter().any(|text| text.starts_with("iVBOR")));
-        assert_eq!(shown(&json!("data:image/png;base64,iVBORw0KGgo=")), ["data:image/png;base64"]);
+        let card = json!({ "media_type": "image/png", "data": "4111111111111111" });
+        assert!(shown(&card).contains(&"4111111111111111".to_owned()));
+        let image = json!({ "media_type": "image/png", "data": IMAGE });
+        assert!(!shown(&image).iter().any(|text| text == IMAGE));
+        let address = json!(format!("data:image/png;base64,{IMAGE}"));
+        assert_eq!(shown(&address), ["data:image/png;base64,"]);
     }
 
     #[test]

@@ -124,6 +124,7 @@ impl Completer {
             kind: Kind::Completion,
             input_tokens: 0,
             output_tokens: None,
+            answers: 1,
         };
         let plan = self.models.plan(&wanted);
         plan.is_ok_and(|plan| plan.candidates.first().is_some_and(|first| first.route.offline))
@@ -278,7 +279,7 @@ impl Completer {
             Err(fault) => refused(policy.decision(), fault),
         };
         let mut intent = self.intent(call, asked, keep, decision, known.map(|candidate| &candidate.route));
-        intent.reserved_nanousd = decided.as_ref().ok().and_then(|granted| ceiling(&granted.plan, asked));
+        intent.reserved_nanousd = decided.as_ref().ok().and_then(|granted| granted.plan.ceiling_nanousd());
         let mut entry = OpenEntry::open(&*self.audit, intent)?;
         match decided {
             Ok(granted) => {
@@ -342,18 +343,13 @@ impl Completer {
             skill: call.skill.as_deref(),
             use_name: &call.use_name,
         };
-        let reserved = self.budgets.reserve(&spender, ceiling(&plan, asked))?;
+        let reserved = self.budgets.reserve(&spender, plan.ceiling_nanousd())?;
         Ok(Granted {
             permit,
             plan,
             held: Held::new(reserved, meter.clone()),
         })
     }
-}
-
-/// The most that a call can cost, all the answers that it asks for together.
-fn ceiling(plan: &Plan, asked: &dyn Asked) -> Option<u64> {
-    plan.ceiling_nanousd().map(|one| one.saturating_mul(asked.answers()))
 }
 
 /// What would become of a call at a time, in seconds since 1970, without making it.
@@ -390,6 +386,7 @@ fn decide(policy: &Policy, models: &dyn Models, call: &Complete, asked: &dyn Ask
         kind: asked.kind(),
         input_tokens: asked.input_tokens(),
         output_tokens: asked.output_tokens(),
+        answers: asked.answers(),
     };
     let mut plan = models.plan(&wanted(&call.use_name))?;
     let question = Question {
@@ -410,13 +407,12 @@ fn decide(policy: &Policy, models: &dyn Models, call: &Complete, asked: &dyn Ask
     let mut permit = policy.permit_model(&question, &model)?;
     if let Some(name) = permit.served_by().map(str::to_owned) {
         plan = models.plan(&wanted(&name)).map_err(|fault| nobody(&name, &fault))?;
-        // Rules about a provider, a model or a price bind whoever serves in the end.
         let model = ModelQuestion {
             use_name: &call.use_name,
             plan: &plan,
             texts: asked,
         };
-        permit = policy.permit_model(&question, &model)?.after(permit);
+        permit = policy.permit_rerouted(&question, &model, permit)?;
     }
     plan.hold_to(|route| permit.check(route));
     if plan.candidates.is_empty() {

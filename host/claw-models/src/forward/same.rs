@@ -44,7 +44,7 @@ pub(super) async fn call(live: &Arc<Live>, request: &WireRequest, bounds: &Bound
         match result {
             Ok(answer) => return Ok(answer),
             Err(failure) => {
-                bounds.meter.note(|known| known.failed(failure.fault.code));
+                bounds.meter.note(|known| known.failed(failure.taken_on));
                 attempts.pause(failure).await?;
             }
         }

@@ -139,6 +139,7 @@ fn wanted(name: &str) -> Wanted<'_> {
         kind: Kind::Completion,
         input_tokens: 0,
         output_tokens: None,
+        answers: 1,
     }
 }
 

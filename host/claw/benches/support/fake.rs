@@ -1,11 +1,12 @@
 //! A provider that costs next to nothing: this bench as a second process, on one thread, with
 //! answers that were made beforehand, in OpenAI's dialect.
 
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+
+use crate::child::Child;
 
 /// Says that this process is to be the provider, and how long its answers take, in ms.
 const VARIABLE: &str = "CLAW_BENCH_FAKE_DELAY_MS";
@@ -13,36 +14,9 @@ const VARIABLE: &str = "CLAW_BENCH_FAKE_DELAY_MS";
 pub(crate) const PIECES: usize = 20;
 const PACE: Duration = Duration::from_millis(2);
 
-/// A provider that runs.
-pub(crate) struct Fake {
-    child: Child,
-    /// Host and port.
-    pub(crate) address: String,
-}
-
-impl Fake {
-    /// Starts one whose answers begin after this long.
-    pub(crate) fn start(delay: Duration) -> Self {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .env(VARIABLE, delay.as_millis().to_string())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut address = String::new();
-        let out = child.stdout.take().unwrap();
-        std::io::BufRead::read_line(&mut std::io::BufReader::new(out), &mut address).unwrap();
-        Fake {
-            child,
-            address: address.trim().to_owned(),
-        }
-    }
-}
-
-impl Drop for Fake {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// Starts one whose answers begin after this long.
+pub(crate) fn start(delay: Duration) -> Child {
+    Child::start(VARIABLE, &delay.as_millis().to_string())
 }
 
 /// Where this process is to be the provider, it is, and does not return.

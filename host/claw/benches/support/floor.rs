@@ -1,46 +1,19 @@
 //! The least that a proxy of these libraries can be: this bench as another process, axum in
 //! front and reqwest behind, which reads nothing, decides nothing and writes nothing down.
 
-use std::process::{Child, Command, Stdio};
-
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
 
+use crate::child::Child;
+
 /// Says that this process is to be the proxy, and of whom.
 const VARIABLE: &str = "CLAW_BENCH_FLOOR_OF";
 
-/// A proxy that runs.
-pub(crate) struct Floor {
-    pub(crate) child: Child,
-    /// Host and port.
-    pub(crate) address: String,
-}
-
-impl Floor {
-    /// Starts one in front of a provider.
-    pub(crate) fn start(provider: &str) -> Self {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .env(VARIABLE, provider)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut address = String::new();
-        let out = child.stdout.take().unwrap();
-        std::io::BufRead::read_line(&mut std::io::BufReader::new(out), &mut address).unwrap();
-        Floor {
-            child,
-            address: address.trim().to_owned(),
-        }
-    }
-}
-
-impl Drop for Floor {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// Starts one in front of a provider.
+pub(crate) fn start(provider: &str) -> Child {
+    Child::start(VARIABLE, provider)
 }
 
 /// Where this process is to be the proxy, it is, and does not return.

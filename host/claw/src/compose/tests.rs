@@ -103,6 +103,7 @@ fn wanted(name: &str) -> claw_core::routing::Wanted<'_> {
         kind: claw_core::routing::Kind::Completion,
         input_tokens: 0,
         output_tokens: None,
+        answers: 1,
     }
 }
 

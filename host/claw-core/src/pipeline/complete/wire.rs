@@ -152,6 +152,7 @@ impl Completer {
             kind: Kind::Wire(request.api),
             input_tokens: 0,
             output_tokens: None,
+            answers: 1,
         };
         let plan = self.models.plan(&wanted).ok()?;
         let first = plan.candidates.first()?;

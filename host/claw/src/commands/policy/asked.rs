@@ -212,6 +212,7 @@ impl Bench {
             kind: Kind::Completion,
             input_tokens: call.text.len().div_ceil(4) as u64,
             output_tokens: call.max_tokens.map(u64::from),
+            answers: 1,
         };
         let considered = self.models.plan(&wanted).and_then(|plan| {
             let model = ModelQuestion {
