@@ -255,17 +255,13 @@ impl OpenEntry {
     fn read_meter(&mut self, outcome: &mut Outcome) {
         let Some(meter) = self.meter.take() else { return };
         let known = meter.read();
-        let charged = known.charged();
+        outcome.usage = known.charged().or(outcome.usage);
         let tried = u32::try_from(known.attempts.len()).unwrap_or(u32::MAX);
         if let Some(route) = known.route {
             outcome.model.get_or_insert(route.model);
             outcome.provider.get_or_insert(route.provider);
             outcome.offline |= route.offline;
         }
-        outcome.usage = match (outcome.usage, known.beside) {
-            (Some(own), Some(beside)) => Some(own.plus(beside)),
-            (own, _) => own.or(charged),
-        };
         outcome.attempts = outcome.attempts.or((tried > 0).then_some(tried));
         let answered = known.attempts.iter().rev().find(|attempt| attempt.code.is_none());
         outcome.first_us = answered.map(|last| last.latency_us);

@@ -14,7 +14,7 @@ mod rule;
 mod spending;
 mod window;
 
-pub use book::{Ask, Book, BudgetStatus, Note, Reserved};
+pub use book::{Ask, Book, BudgetStatus, Ceiling, Note, Reserved};
 pub use file::{BudgetEntry, BudgetError, BudgetErrors, BudgetsFile, Problem};
 pub use ledger::Ledger;
 pub use limit::{BadLimit, Limit, Period, Usd, usd};

@@ -41,7 +41,8 @@ pub struct Metered {
     pub route: Option<ModelRoute>,
     /// What was used so far; estimated until the provider says.
     pub usage: Option<Usage>,
-    /// What attempts used that ran beside the one that answered, and lost; estimated.
+    /// What was used beside the answer that counts: by attempts that lost or failed, estimated,
+    /// and by answers that did not do.
     pub beside: Option<Usage>,
     /// The time that was spent waiting for providers. What is left of the whole is our own.
     pub upstream: Duration,
@@ -50,10 +51,7 @@ pub struct Metered {
 impl Metered {
     /// All that is to be paid for so far.
     pub fn charged(&self) -> Option<Usage> {
-        match (self.usage, self.beside) {
-            (Some(own), Some(beside)) => Some(own.plus(beside)),
-            (own, beside) => own.or(beside),
-        }
+        together(self.usage, self.beside)
     }
 
     /// The attempt that runs has lost to another, after this long: it is not waited for, and
@@ -76,13 +74,22 @@ impl Metered {
         }
     }
 
+    /// The answer that came does not do; it is paid for beside the one that will.
+    pub fn set_aside(&mut self) {
+        self.beside = together(self.beside, self.usage.take());
+    }
+
     /// What the attempt may have used is paid for beside what another will use.
     fn leave(&mut self) {
-        let used = self.usage.take().map(|used| Usage { estimated: true, ..used });
-        self.beside = match (self.beside, used) {
-            (Some(before), Some(used)) => Some(before.plus(used)),
-            (before, used) => before.or(used),
-        };
+        self.usage = self.usage.map(|used| Usage { estimated: true, ..used });
+        self.set_aside();
+    }
+}
+
+fn together(one: Option<Usage>, other: Option<Usage>) -> Option<Usage> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.plus(other)),
+        (one, other) => one.or(other),
     }
 }
 
@@ -158,10 +165,7 @@ impl Meter {
             let runs = known.attempts.last().is_some_and(|last| last.code.is_none());
             let place = known.attempts.len() - usize::from(runs);
             known.attempts.splice(place..place, other.attempts);
-            known.beside = match (known.beside, other.beside) {
-                (Some(before), Some(used)) => Some(before.plus(used)),
-                (before, used) => before.or(used),
-            };
+            known.beside = together(known.beside, other.beside);
         });
     }
 

@@ -185,8 +185,8 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// Both together: two answers to one question are paid together. A cost that is unknown
-    /// makes the sum unknown.
+    /// Both together: two answers to one question are paid together. Where one cost alone is
+    /// known, the sum is at least that much, and an estimate.
     #[must_use]
     pub fn plus(self, other: Usage) -> Usage {
         Usage {
@@ -194,8 +194,11 @@ impl Usage {
             output_tokens: self.output_tokens.saturating_add(other.output_tokens),
             cached_tokens: self.cached_tokens.saturating_add(other.cached_tokens),
             reasoning_tokens: self.reasoning_tokens.saturating_add(other.reasoning_tokens),
-            cost_nanousd: self.cost_nanousd.zip(other.cost_nanousd).map(|(a, b)| a.saturating_add(b)),
-            estimated: self.estimated || other.estimated,
+            cost_nanousd: match (self.cost_nanousd, other.cost_nanousd) {
+                (Some(a), Some(b)) => Some(a.saturating_add(b)),
+                (a, b) => a.or(b),
+            },
+            estimated: self.estimated || other.estimated || self.cost_nanousd.is_some() != other.cost_nanousd.is_some(),
         }
     }
 }

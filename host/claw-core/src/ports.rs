@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use crate::audit::{Intent, Outcome};
-use crate::budget::Note;
+use crate::budget::{Ceiling, Note};
 use crate::capability::{Payload, SkillRef};
 use crate::draft::{Draft, DraftId, DraftState};
 use crate::errors::Fault;
@@ -445,7 +445,7 @@ pub trait Budgets: Send + Sync {
     ///
     /// # Errors
     /// [`crate::errors::Code::BudgetExceeded`], naming the budget and when it begins anew.
-    fn reserve(&self, spender: &Spender<'_>, ceiling_nanousd: Option<u64>) -> Result<Box<dyn Reservation>, Fault>;
+    fn reserve(&self, spender: &Spender<'_>, ceiling: Ceiling) -> Result<Box<dyn Reservation>, Fault>;
 }
 
 /// Money that was set aside for one call.
@@ -468,7 +468,7 @@ impl Budgets for Unlimited {
         Ok(())
     }
 
-    fn reserve(&self, _spender: &Spender<'_>, _ceiling_nanousd: Option<u64>) -> Result<Box<dyn Reservation>, Fault> {
+    fn reserve(&self, _spender: &Spender<'_>, _ceiling: Ceiling) -> Result<Box<dyn Reservation>, Fault> {
         Ok(Box::new(Unlimited))
     }
 }

@@ -31,6 +31,9 @@ pub struct Wanted<'a> {
     pub output_tokens: Option<u64>,
     /// How many answers are wanted, each of so many tokens.
     pub answers: u64,
+    /// The answer is to fit a schema; one that does not is asked for once more, where it is not
+    /// passed through.
+    pub fits_schema: bool,
 }
 
 /// What kind of call it is.
@@ -50,6 +53,9 @@ pub enum Kind {
 pub struct Plan {
     /// What the caller named.
     pub name: String,
+    /// About how many tokens go in.
+    #[serde(skip)]
+    pub input_tokens: u64,
     /// Who is tried, in this order.
     pub candidates: Vec<Candidate>,
     /// Who is not, and why.
@@ -68,6 +74,9 @@ pub struct Candidate {
     /// price is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ceiling_nanousd: Option<u64>,
+    /// Where it is slow to begin, the next one is asked beside it.
+    #[serde(skip)]
+    pub hedged: bool,
 }
 
 /// One who is not tried.
@@ -95,10 +104,22 @@ impl Plan {
         }
     }
 
-    /// The most that the call can cost, whoever serves it; `None` where some price is unknown.
+    /// The most that the call can cost, whoever serves it; where it is hedged, two may. Of those
+    /// without a price nothing is known; `None` where nobody has one.
     pub fn ceiling_nanousd(&self) -> Option<u64> {
-        let ceilings = self.candidates.iter().map(|candidate| candidate.ceiling_nanousd);
-        ceilings.reduce(|a, b| Some(a?.max(b?))).flatten()
+        let ceilings = self.candidates.iter().filter_map(|candidate| candidate.ceiling_nanousd);
+        let mut ceilings: Vec<u64> = ceilings.collect();
+        ceilings.sort_unstable_by(|a, b| b.cmp(a));
+        let hedged = self.candidates.iter().any(|candidate| candidate.hedged);
+        ceilings
+            .into_iter()
+            .take(if hedged { 2 } else { 1 })
+            .reduce(u64::saturating_add)
+    }
+
+    /// Somebody may serve the call of whom no price is known.
+    pub fn price_unknown(&self) -> bool {
+        self.candidates.iter().any(|candidate| candidate.ceiling_nanousd.is_none())
     }
 }
 

@@ -70,6 +70,11 @@ impl Bounds {
         made
     }
 
+    /// The same for an answer that is whole.
+    pub(crate) fn offline_whole(&self, live: &Live, made: Result<Completion, Fault>) -> Result<Completion, Fault> {
+        self.offline(live, made).inspect(|done| self.meter.used(done.usage))
+    }
+
     /// The deadline of the call, or the entry's own total if that ends earlier.
     pub(crate) fn within(&self, entry: &Entry) -> Instant {
         entry
@@ -90,7 +95,7 @@ pub(crate) async fn complete(live: &Live, mut request: CompletionRequest, bounds
     };
     let shape = Shape::try_new(&schema, dialect::takes_objects_only(live.entry.provider))?;
     let first = ask(live, &request, Some(&shape), deadline, bounds).await?;
-    let (first, violations) = match fit(first, &shape)? {
+    let (first, violations) = match fit_or_set_aside(first, &shape, bounds)? {
         Fitting::Fits(done) => return Ok(done),
         Fitting::Not(first, violations) => (first, violations),
     };
@@ -103,7 +108,7 @@ pub(crate) async fn complete(live: &Live, mut request: CompletionRequest, bounds
     let mut second = ask(live, &request, Some(&shape), deadline, bounds).await?;
     second.usage = first.usage.plus(second.usage);
     second.attempts = second.attempts.saturating_add(first.attempts);
-    match fit(second, &shape)? {
+    match fit_or_set_aside(second, &shape, bounds)? {
         Fitting::Fits(done) => Ok(done),
         Fitting::Not(_, violations) => Err(mismatch("the model's answer does not fit the schema, twice", &violations)),
     }
@@ -228,6 +233,15 @@ fn failure(entry: &Entry, broken: Broken) -> Failure {
 enum Fitting {
     Fits(Completion),
     Not(Completion, Vec<String>),
+}
+
+/// Whether an answer fits; one that does not is paid for all the same.
+fn fit_or_set_aside(done: Completion, shape: &Shape, bounds: &Bounds) -> Result<Fitting, Fault> {
+    let fitting = fit(done, shape);
+    if !matches!(fitting, Ok(Fitting::Fits(_))) {
+        bounds.meter.note(claw_core::meter::Metered::set_aside);
+    }
+    fitting
 }
 
 /// Whether an answer fits. What another try cannot mend is an error at once; an answer

@@ -17,11 +17,11 @@ use crate::config::Provider;
 use crate::exchange::{Bounds, Live};
 use crate::models::route;
 
-/// One call, with the attempts that the entry is given.
+/// One call, into which about so many tokens go, with the attempts that the entry is given.
 ///
 /// # Errors
 /// A `model.*` code; those of a stream that has begun are its last item.
-pub(crate) async fn call(live: &Arc<Live>, call: &WireCall, bounds: &Bounds) -> Result<WireAnswer, Fault> {
+pub(crate) async fn call(live: &Arc<Live>, call: &WireCall, input_tokens: u64, bounds: &Bounds) -> Result<WireAnswer, Fault> {
     if call.request.api == Api::Responses && call.request.value.get("background") == Some(&serde_json::Value::Bool(true)) {
         let message = "`background`: an answer that is made after the call has ended is not served here";
         return Err(Fault::new(Code::ModelInvalidRequest, message)
@@ -31,7 +31,7 @@ pub(crate) async fn call(live: &Arc<Live>, call: &WireCall, bounds: &Bounds) -> 
     // Placeholders may be torn by the pieces of a stream, so it has to be understood.
     let must_read = call.request.stream && call.request.masked.is_some();
     let (headers, body) = if !must_read && speaks(live.entry.provider, call.request.api) {
-        Box::pin(same::call(live, &call.request, bounds)).await?
+        Box::pin(same::call(live, &call.request, input_tokens, bounds)).await?
     } else {
         (Vec::new(), Box::pin(translated::call(live, &call.request, bounds)).await?)
     };

@@ -108,6 +108,7 @@ impl ProviderModels {
             input_tokens: 0,
             output_tokens: None,
             answers: 1,
+            fits_schema: false,
         })
     }
 
@@ -189,7 +190,7 @@ impl Models for ProviderModels {
             let request = request.clone();
             async move {
                 match live.entry.provider {
-                    Provider::Offline => bounds.offline(&live, offline::complete(&request)),
+                    Provider::Offline => bounds.offline_whole(&live, offline::complete(&request)),
                     Provider::Anthropic | Provider::OpenAi | Provider::Ollama | Provider::Gemini => {
                         exchange::complete(&live, (*request).clone(), &bounds).await
                     }
@@ -198,7 +199,6 @@ impl Models for ProviderModels {
             .boxed()
         };
         let (done, _guard) = self.follow(permit, plan, &bounds, input_tokens, &step).await?;
-        bounds.meter.used(done.usage);
         Ok(done)
     }
 
@@ -248,11 +248,11 @@ impl Models for ProviderModels {
 
     async fn forward(&self, permit: &Permit, plan: &Plan, call: WireCall) -> Result<WireAnswer, Fault> {
         let bounds = self.bounds(call.deadline, call.meter.clone());
-        let input_tokens = (call.request.body.len() as u64).div_ceil(4);
+        let input_tokens = plan.input_tokens;
         let call = Arc::new(call);
         let step = |live: Arc<Live>, bounds: Bounds| {
             let call = call.clone();
-            async move { forward::call(&live, &call, &bounds).await }.boxed()
+            async move { forward::call(&live, &call, input_tokens, &bounds).await }.boxed()
         };
         let (mut answer, guard) = self.follow(permit, plan, &bounds, input_tokens, &step).await?;
         if let WireBody::Stream(stream) = answer.body {

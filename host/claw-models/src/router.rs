@@ -21,6 +21,7 @@ use futures::future::BoxFuture;
 use crate::config::{Key, Provider};
 use crate::exchange::{Bounds, Live};
 use crate::fault::no_key;
+use crate::forward::speaks;
 use crate::models::route;
 use crate::retry::Random;
 
@@ -50,6 +51,7 @@ struct Reason {
 pub(crate) fn plan(entries: &[Arc<Live>], names: &Names, wanted: &Wanted<'_>, random: &Random) -> Result<Plan, Fault> {
     let (now, clock) = (Instant::now(), unix_now());
     let mut plan = Plan {
+        input_tokens: wanted.input_tokens,
         name: wanted.name.to_owned(),
         candidates: Vec::new(),
         passed_over: Vec::new(),
@@ -64,6 +66,7 @@ pub(crate) fn plan(entries: &[Arc<Live>], names: &Names, wanted: &Wanted<'_>, ra
         match reason(&live, wanted, now, clock) {
             None => plan.candidates.push(Candidate {
                 ceiling_nanousd: ceiling(&live, wanted),
+                hedged: live.entry.hedge.is_some(),
                 route: route(&live),
                 why,
             }),
@@ -96,11 +99,17 @@ fn ceiling(live: &Live, wanted: &Wanted<'_>) -> Option<u64> {
         .output_tokens
         .or(live.entry.max_tokens.map(u64::from))
         .unwrap_or(ANSWER);
-    let tokens = Tokens {
+    let mut tokens = Tokens {
         input: wanted.input_tokens,
         output: output.saturating_mul(wanted.answers),
         ..Tokens::default()
     };
+    let passed_through = matches!(wanted.kind, Kind::Wire(api) if speaks(live.entry.provider, api));
+    if wanted.fits_schema && !passed_through {
+        // A second round reads the first one's answer.
+        tokens.input = tokens.input.saturating_mul(2).saturating_add(tokens.output);
+        tokens.output = tokens.output.saturating_mul(2);
+    }
     live.entry.price.map(|price| price.ceiling_nanousd(&tokens))
 }
 

@@ -13,6 +13,7 @@ use serde::Serialize;
 use super::{Budget, Charge, OnUnknown, Payer, Spending, Sum, Window, refusal, usd};
 use crate::calendar::rfc3339;
 use crate::errors::Fault;
+use crate::routing::Plan;
 
 /// Ids of calls may be so much out of order, in microseconds; beyond that, a clock was set back,
 /// and the latest time that was seen counts.
@@ -27,8 +28,27 @@ pub struct Ask {
     pub key_budget: Option<Budget>,
     /// When the call began, in microseconds since 1970.
     pub at_us: i64,
-    /// The most that it can cost, in billionths of a US dollar; `None` where no price is known.
-    pub ceiling_nanousd: Option<u64>,
+    /// The most that it can cost.
+    pub ceiling: Ceiling,
+}
+
+/// What is known of what a call can cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ceiling {
+    /// The most that it can cost, in billionths of a US dollar, where a price is known.
+    pub nanousd: Option<u64>,
+    /// Somebody may serve it of whom no price is known.
+    pub unknown: bool,
+}
+
+impl Ceiling {
+    /// That of a plan.
+    pub fn of(plan: &Plan) -> Self {
+        Ceiling {
+            nanousd: plan.ceiling_nanousd(),
+            unknown: plan.price_unknown(),
+        }
+    }
 }
 
 /// Money that was set aside.
@@ -152,18 +172,18 @@ impl Book {
         };
         self.latest_us = self.latest_us.max(at_us);
         self.open_key_account(&ask);
-        let (now_us, ceiling) = (self.latest_us, ask.ceiling_nanousd);
+        let (now_us, ceiling) = (self.latest_us, ask.ceiling);
         for account in self.counting(&ask.payer) {
             account.roll(now_us);
             account.check(ceiling, now_us)?;
         }
-        let nanousd = ceiling.unwrap_or(0);
+        let nanousd = ceiling.nanousd.unwrap_or(0);
         let mut notes = Vec::new();
         for account in self.counting(&ask.payer) {
             if account.window.holds(at_us) {
                 account.reserved = account.reserved.saturating_add(nanousd);
             }
-            account.note(ceiling.is_none(), &mut notes);
+            account.note(ceiling.unknown, &mut notes);
         }
         self.last_id += 1;
         let payer = ask.payer;
@@ -248,16 +268,23 @@ impl Account {
         }
     }
 
-    fn check(&self, ceiling_nanousd: Option<u64>, now_us: i64) -> Result<(), Fault> {
+    fn check(&self, ceiling: Ceiling, now_us: i64) -> Result<(), Fault> {
+        if ceiling.unknown && self.budget.on_unknown_price == OnUnknown::Deny {
+            return Err(refusal::unknown(self, now_us));
+        }
         let limit = self.budget.limit.limit_nanousd;
         let gone = self.gone();
-        match ceiling_nanousd {
+        let fits = match ceiling.nanousd {
             // What costs nothing may go on.
-            Some(0) => Ok(()),
-            Some(ceiling) if gone.saturating_add(ceiling) <= limit => Ok(()),
-            None if self.budget.on_unknown_price == OnUnknown::Deny => Err(refusal::unknown(self, now_us)),
-            None if gone < limit => Ok(()),
-            Some(_) | None => Err(refusal::used_up(self, ceiling_nanousd, now_us)),
+            Some(0) if !ceiling.unknown => true,
+            // What may cost anything may not, where nothing is left.
+            Some(most) => gone.saturating_add(most) <= limit && (gone < limit || !ceiling.unknown),
+            None => gone < limit,
+        };
+        if fits {
+            Ok(())
+        } else {
+            Err(refusal::used_up(self, ceiling.nanousd, now_us))
         }
     }
 

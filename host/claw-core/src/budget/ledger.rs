@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Ask, Book, Budget, BudgetStatus, Note, Payer, Spending};
+use super::{Ask, Book, Budget, BudgetStatus, Ceiling, Note, Payer, Spending};
 use crate::errors::Fault;
 use crate::keys::KeyScope;
 use crate::ports::{Budgets, Reservation, Spender};
@@ -66,7 +66,7 @@ impl Budgets for Ledger {
         (self.admit)(key)
     }
 
-    fn reserve(&self, spender: &Spender<'_>, ceiling_nanousd: Option<u64>) -> Result<Box<dyn Reservation>, Fault> {
+    fn reserve(&self, spender: &Spender<'_>, ceiling: Ceiling) -> Result<Box<dyn Reservation>, Fault> {
         let ask = Ask {
             payer: Payer {
                 service: spender.caller.to_owned(),
@@ -76,7 +76,7 @@ impl Budgets for Ledger {
             },
             key_budget: spender.key.and_then(Budget::of_key),
             at_us: spender.id.unix_us(),
-            ceiling_nanousd,
+            ceiling,
         };
         let reserved = locked(&self.book).reserve(ask)?;
         for note in reserved.notes.iter().filter(|note| note.first) {

@@ -12,6 +12,7 @@ use arc_swap::ArcSwap;
 use futures::StreamExt as _;
 
 use crate::audit::{Body, Intent, Level, OpenEntry, Outcome, Status};
+use crate::budget::Ceiling;
 use crate::context::ContextUse;
 use crate::errors::{Code, Fault};
 use crate::ids::{InvocationId, TraceParent};
@@ -22,7 +23,6 @@ use crate::pii::restored;
 use crate::policy::{Changed, Decision, ModelQuestion, Permit, Policy, Question, now_s};
 use crate::ports::{AuditLog, Budgets, Effects, EmbedCall, ModelCall, Models, Spender};
 use crate::routing::{Kind, ModelListing, Plan, Wanted};
-use crate::wire::Api;
 
 use asked::{Asked, Texted};
 use held::Held;
@@ -51,6 +51,8 @@ pub struct Complete {
     pub depth: u8,
     /// A use, an alias, an entry of `models.yaml`, or a model.
     pub use_name: String,
+    /// [`Completer::admit`] has let it in.
+    pub admitted: bool,
     /// What it was given beside its own words.
     pub context: Vec<ContextUse>,
     /// When it is given up.
@@ -125,6 +127,7 @@ impl Completer {
             input_tokens: 0,
             output_tokens: None,
             answers: 1,
+            fits_schema: false,
         };
         let plan = self.models.plan(&wanted);
         plan.is_ok_and(|plan| plan.candidates.first().is_some_and(|first| first.route.offline))
@@ -268,6 +271,23 @@ impl Completer {
         result
     }
 
+    /// Lets a call in whose key may make it, and has not made too many. Whoever does work for a
+    /// call before it comes to the door asks first, and marks the call as admitted.
+    ///
+    /// # Errors
+    /// A `key.*` code.
+    pub fn admit(&self, call: &Complete) -> Result<(), Fault> {
+        let Some(key) = &call.key else { return Ok(()) };
+        // What a skill asks of models is its own grants' matter.
+        if call.skill.is_none() {
+            key.check_use(&call.use_name)?;
+        }
+        if call.depth == 0 {
+            self.budgets.admit(key)?;
+        }
+        Ok(())
+    }
+
     async fn begin(&self, call: &Complete, asked: &dyn Asked) -> Result<Begun, Fault> {
         let policy = self.policy.load();
         let keep = policy.keep_bodies();
@@ -326,14 +346,8 @@ impl Completer {
     }
 
     fn grant(&self, policy: &Policy, call: &Complete, asked: &dyn Asked, meter: &Arc<Meter>) -> Result<Granted, Fault> {
-        if let Some(key) = &call.key {
-            // What a skill asks of models is its own grants' matter.
-            if call.skill.is_none() {
-                key.check_use(&call.use_name)?;
-            }
-            if call.depth == 0 {
-                self.budgets.admit(key)?;
-            }
+        if !call.admitted {
+            self.admit(call)?;
         }
         let (permit, plan) = decide(policy, &*self.models, call, asked, now_s())?;
         let spender = Spender {
@@ -343,7 +357,7 @@ impl Completer {
             skill: call.skill.as_deref(),
             use_name: &call.use_name,
         };
-        let reserved = self.budgets.reserve(&spender, plan.ceiling_nanousd())?;
+        let reserved = self.budgets.reserve(&spender, Ceiling::of(&plan))?;
         Ok(Granted {
             permit,
             plan,
@@ -387,6 +401,7 @@ fn decide(policy: &Policy, models: &dyn Models, call: &Complete, asked: &dyn Ask
         input_tokens: asked.input_tokens(),
         output_tokens: asked.output_tokens(),
         answers: asked.answers(),
+        fits_schema: asked.fits_schema(),
     };
     let mut plan = models.plan(&wanted(&call.use_name))?;
     let question = Question {
@@ -538,25 +553,3 @@ fn took_too_long() -> Fault {
 
 /// How long a model call may take where nobody says.
 pub(super) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(120);
-
-impl Asked for CompletionRequest {
-    fn capability(&self) -> &'static str {
-        CAPABILITY
-    }
-
-    fn kind(&self) -> Kind {
-        Kind::Completion
-    }
-
-    fn api(&self) -> Option<Api> {
-        None
-    }
-
-    fn body(&self) -> bytes::Bytes {
-        crate::model::request_bytes(self)
-    }
-
-    fn output_tokens(&self) -> Option<u64> {
-        self.max_tokens.map(u64::from)
-    }
-}

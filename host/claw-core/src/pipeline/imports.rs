@@ -105,6 +105,7 @@ impl Imports {
 
     fn call(&self, use_name: &str) -> Complete {
         Complete {
+            admitted: false,
             id: InvocationId::generate(),
             parent: Some(self.parent),
             trace: self.trace.child(),

@@ -411,6 +411,7 @@ impl OpenDoor<'_> {
     async fn infer(&self, call: &Invocation, deadline: Instant) -> Result<Kept, Fault> {
         let (use_name, request) = inference_request(&call.input)?;
         let complete = Complete {
+            admitted: false,
             id: InvocationId::generate(),
             parent: Some(call.id),
             trace: call.trace.child(),

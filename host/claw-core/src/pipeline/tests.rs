@@ -141,8 +141,10 @@ impl Models for Parrot {
             },
             why: String::new(),
             ceiling_nanousd: Some(0),
+            hedged: false,
         };
         Ok(Plan {
+            input_tokens: 0,
             name: wanted.name.into(),
             candidates: vec![candidate],
             passed_over: Vec::new(),
@@ -322,6 +324,7 @@ async fn nothing_is_answered_where_nothing_can_be_audited() {
     house.audit.break_now();
     assert_eq!(house.invoke(json!({ "do": "answer" })).await, Err(Code::AuditUnavailable));
     let complete = Complete {
+        admitted: false,
         id: InvocationId::generate(),
         parent: None,
         trace: TraceParent::generate(),
@@ -408,6 +411,7 @@ async fn a_deadline_ends_a_call_that_hangs() {
 #[tokio::test]
 async fn a_stream_owns_its_entry() {
     let asked = |house: &House| Complete {
+        admitted: false,
         id: InvocationId::generate(),
         parent: None,
         trace: TraceParent::generate(),
@@ -511,6 +515,7 @@ fn rules_about_a_provider_bind_whoever_a_route_leads_to() {
         );
         let policy = Policy::try_new(&serde_yaml::from_str(&rules).unwrap()).unwrap();
         let call = Complete {
+            admitted: false,
             id: InvocationId::generate(),
             parent: None,
             trace: TraceParent::generate(),

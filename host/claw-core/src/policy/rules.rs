@@ -194,7 +194,11 @@ impl When {
                 .is_none_or(|wanted| value.is_some_and(|value| wanted.fits(value)))
         };
         let holds = |wanted: &OneOrMany| found.iter().any(|class| wanted.fits(class.as_str()));
-        let costs = |over: &Usd| model.is_some_and(|model| model.plan.ceiling_nanousd().is_none_or(|most| most > over.nanousd()));
+        let costs = |over: &Usd| {
+            model.is_some_and(|model| {
+                model.plan.price_unknown() || model.plan.ceiling_nanousd().is_none_or(|most| most > over.nanousd())
+            })
+        };
         let routed = || {
             model.is_some_and(|model| {
                 let mut routes = model.plan.candidates.iter().map(|candidate| &candidate.route);

@@ -56,6 +56,7 @@ fn plan() -> Plan {
         route("here", "ollama", "llama", true),
     ];
     Plan {
+        input_tokens: 0,
         name: "general".into(),
         candidates: candidates
             .into_iter()
@@ -63,6 +64,7 @@ fn plan() -> Plan {
                 route,
                 why: String::new(),
                 ceiling_nanousd: None,
+                hedged: false,
             })
             .collect(),
         passed_over: Vec::new(),

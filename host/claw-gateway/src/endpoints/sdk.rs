@@ -137,6 +137,7 @@ async fn call(
     let asked = Asked::from_headers(&app.gateway.settings, &headers)?;
     let (bytes, value, room) = body::object(&app, &headers, body).await?;
     let mut complete = Complete {
+        admitted: false,
         id: InvocationId::generate(),
         parent: None,
         trace: asked.trace,
@@ -163,13 +164,12 @@ async fn call(
     let completer = &app.gateway.doors.completer;
     if !wanted.is_empty() {
         // Nothing is gathered for who may not make the call.
-        let allowed = complete.key.as_ref().map_or(Ok(()), |key| key.check_use(&complete.use_name));
-        let put_in = match allowed {
+        let put_in = match completer.admit(&complete) {
             Ok(()) => context::put_in(&app, &complete, &wanted, &mut request).await,
             Err(fault) => Err(fault),
         };
         match put_in {
-            Ok(used) => complete.context = used,
+            Ok(used) => (complete.admitted, complete.context) = (true, used),
             Err(fault) => return Err(refused(completer.refuse(&complete, &request, fault).await, id, trace)),
         }
     }

@@ -289,11 +289,13 @@ impl Models for FakeModels {
             ));
         }
         Ok(Plan {
+            input_tokens: 0,
             name: wanted.name.to_owned(),
             candidates: vec![Candidate {
                 route: nowhere(),
                 why: "the only one".to_owned(),
                 ceiling_nanousd: Some(0),
+                hedged: false,
             }],
             passed_over: Vec::new(),
         })

@@ -54,6 +54,11 @@ impl Folding {
     }
 }
 
+/// An id for a tool call whose provider gives none; no other call of its conversation has it.
+pub(crate) fn new_call_id() -> String {
+    format!("call_{:016x}", rand::random::<u64>())
+}
+
 /// A tool call with sound arguments.
 pub(crate) fn tool_call(id: String, name: String, text: &str) -> Result<ToolCall, Broken> {
     if name.is_empty() {

@@ -6,7 +6,7 @@ use claw_core::model::{CompletionRequest, Finish, Message, Part, Role, ToolChoic
 use serde_json::{Map, Value, json};
 
 use super::Vectors;
-use super::fold::{Broken, Fold, Folding};
+use super::fold::{Broken, Fold, Folding, new_call_id};
 use super::openai::tools;
 use super::parts::{check_messages, fraction, name_of, no_blob, no_word, object, role_name, texts};
 use crate::answer::{Answer, Counts};
@@ -171,9 +171,7 @@ pub(super) fn vectors(body: &Value) -> Option<Vectors> {
 
 /// A stream.
 #[derive(Debug, Default)]
-pub(super) struct Stream {
-    calls: usize,
-}
+pub(super) struct Stream {}
 
 impl Fold for Stream {
     fn event(&mut self, line: &Value, into: &mut Folding) -> Result<bool, Broken> {
@@ -194,12 +192,9 @@ impl Fold for Stream {
             .unwrap_or_default()
         {
             let function = call.get("function").unwrap_or(&Value::Null);
-            let id = text(call, "id")
-                .filter(|id| !id.is_empty())
-                .unwrap_or_else(|| format!("call_{}", self.calls));
+            let id = text(call, "id").filter(|id| !id.is_empty()).unwrap_or_else(new_call_id);
             let arguments = function.get("arguments").map(Value::to_string).unwrap_or_default();
             into.call(id, text(function, "name").unwrap_or_default(), &arguments)?;
-            self.calls += 1;
         }
         if line.get("done").and_then(Value::as_bool) != Some(true) {
             return Ok(false);

@@ -26,10 +26,15 @@ use crate::retry::Attempts;
 type Headers = Vec<(String, String)>;
 
 /// One call, with the attempts that the entry is given.
-pub(super) async fn call(live: &Arc<Live>, request: &WireRequest, bounds: &Bounds) -> Result<(Headers, WireBody), Fault> {
+pub(super) async fn call(
+    live: &Arc<Live>,
+    request: &WireRequest,
+    input_tokens: u64,
+    bounds: &Bounds,
+) -> Result<(Headers, WireBody), Fault> {
     let entry = &live.entry;
     let deadline = bounds.within(entry);
-    let sent = Sent::of(live, request)?;
+    let sent = Sent::of(live, request, input_tokens)?;
     let mut attempts = Attempts::new(live, deadline, bounds);
     loop {
         bounds.begin(live);
@@ -61,7 +66,7 @@ struct Sent {
 }
 
 impl Sent {
-    fn of(live: &Live, request: &WireRequest) -> Result<Self, Fault> {
+    fn of(live: &Live, request: &WireRequest, input_tokens: u64) -> Result<Self, Fault> {
         let (path, mut edits) = (path(request.api), Vec::new());
         let found = fields(&request.body);
         let model = json!(live.entry.model).to_string();
@@ -99,7 +104,7 @@ impl Sent {
         Ok(Sent {
             ready: Ready::raw(outgoing.url, headers, body),
             our_usage,
-            input_tokens: estimate_bytes(request.body.len()),
+            input_tokens,
         })
     }
 }
@@ -119,10 +124,6 @@ fn path(api: Api) -> &'static str {
 
 fn asks_for_usage(value: &Value) -> bool {
     value.pointer("/stream_options/include_usage") == Some(&Value::Bool(true))
-}
-
-fn estimate_bytes(bytes: usize) -> u64 {
-    (bytes as u64).div_ceil(4)
 }
 
 /// The entry's headers, and those of the caller that mean something upstream; where both set

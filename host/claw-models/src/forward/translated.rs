@@ -53,9 +53,7 @@ pub(super) async fn call(live: &Arc<Live>, request: &WireRequest, bounds: &Bound
         return Ok(WireBody::Stream(written(stream, writer)));
     }
     let completion = if offline {
-        let done = bounds.offline(live, offline::complete(&asked))?;
-        bounds.meter.used(done.usage);
-        done
+        bounds.offline_whole(live, offline::complete(&asked))?
     } else {
         Box::pin(exchange::complete(live, asked, bounds)).await?
     };

@@ -37,6 +37,39 @@ pub(super) enum Raced<T> {
     Both(Fault, Fault, By),
 }
 
+/// While two attempts run: whoever hangs up on both has both to pay for.
+struct Both<'a> {
+    meter: &'a Arc<Meter>,
+    second: Arc<Meter>,
+    began: Instant,
+    run: bool,
+}
+
+impl Both<'_> {
+    /// The second one has lost.
+    fn lost(mut self) {
+        self.end();
+    }
+
+    /// The second one has won, or is waited for alone; the first began then.
+    fn won(mut self, first_began: Instant) {
+        self.run = false;
+        self.meter.won_by(&self.second, first_began.elapsed());
+    }
+
+    fn end(&mut self) {
+        if std::mem::take(&mut self.run) {
+            self.meter.lost(&self.second, self.began.elapsed());
+        }
+    }
+}
+
+impl Drop for Both<'_> {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
 /// Waits for the first attempt, and after a while begins the second one as well, if there is one
 /// to begin.
 pub(super) async fn race<'a, T>(
@@ -53,12 +86,17 @@ pub(super) async fn race<'a, T>(
     let Some(Second { by, meter: own, answer }) = begin() else {
         return Raced::First(first.await, None);
     };
-    let second_began = Instant::now();
+    let both = Both {
+        meter,
+        second: own,
+        began: Instant::now(),
+        run: true,
+    };
     tracing::debug!(entry = %by.live.entry.name, "an answer is slow to begin: the next candidate is asked as well");
     match select(first, answer).await {
         Either::Left((Err(failed), answer)) if fails_over(failed.code) => {
             // From now on it is the call's attempt, also for who hangs up while it runs.
-            meter.won_by(&own, began.elapsed());
+            both.won(began);
             match answer.await {
                 Ok(done) => Raced::Second(done, by),
                 Err(fault) => Raced::Both(failed, fault, by),
@@ -66,17 +104,17 @@ pub(super) async fn race<'a, T>(
         }
         Either::Left((done, answer)) => {
             drop(answer);
-            meter.lost(&own, second_began.elapsed());
+            both.lost();
             by.guard.outrun();
             Raced::First(done, None)
         }
         Either::Right((Ok(done), first)) => {
             drop(first);
-            meter.won_by(&own, began.elapsed());
+            both.won(began);
             Raced::Second(done, by)
         }
         Either::Right((Err(fault), first)) => {
-            meter.lost(&own, second_began.elapsed());
+            both.lost();
             by.guard.failed(fault.code);
             Raced::First(first.await, Some(by.place))
         }

@@ -140,6 +140,7 @@ fn wanted(name: &str) -> Wanted<'_> {
         input_tokens: 0,
         output_tokens: None,
         answers: 1,
+        fits_schema: false,
     }
 }
 
@@ -397,4 +398,25 @@ async fn whatever_fails_nobody_is_asked_who_is_not_in_the_plan() {
         assert!(models.complete(&permit(), &plan, call).await.is_err());
         assert!(forbidden.seen().is_empty(), "seed {seed}");
     }
+}
+
+#[test]
+fn a_second_round_is_set_aside_for_an_answer_that_is_to_fit() {
+    let price = "price: {input_usd_per_mtok: 1, output_usd_per_mtok: 1}";
+    let models = models(&format!("models: {{a: {{provider: ollama, model: m, {price}}}}}"));
+    let ceiling = |kind, fits_schema| {
+        let wanted = Wanted {
+            kind,
+            fits_schema,
+            input_tokens: 10,
+            output_tokens: Some(5),
+            ..wanted("a")
+        };
+        models.plan(&wanted).unwrap().ceiling_nanousd()
+    };
+    assert_eq!(ceiling(Kind::Completion, false), Some(15_000));
+    // The second one reads the question and the first answer.
+    assert_eq!(ceiling(Kind::Completion, true), Some(15_000 + 10_000 + 5_000 + 5_000));
+    let wire = Kind::Wire(claw_core::wire::Api::ChatCompletions);
+    assert_eq!(ceiling(wire, true), Some(35_000), "it is translated, and looked at");
 }

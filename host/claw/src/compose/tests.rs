@@ -104,6 +104,7 @@ fn wanted(name: &str) -> claw_core::routing::Wanted<'_> {
         input_tokens: 0,
         output_tokens: None,
         answers: 1,
+        fits_schema: false,
     }
 }
 

@@ -28,7 +28,10 @@ fn ask(payer: Payer, at_us: i64, ceiling_nanousd: Option<u64>) -> Ask {
         payer,
         key_budget: None,
         at_us,
-        ceiling_nanousd,
+        ceiling: Ceiling {
+            nanousd: ceiling_nanousd,
+            unknown: ceiling_nanousd.is_none(),
+        },
     }
 }
 
@@ -153,6 +156,32 @@ fn a_call_without_a_price_is_made_with_a_warning_or_refused() {
     let spent = book.reserve(ask(payer("a", "lax"), now, Some(1_000_000_000))).unwrap();
     book.settle(spent.id, Some(1_000_000_000));
     assert!(book.reserve(ask(payer("a", "lax"), now, None)).is_err(), "it is used up");
+}
+
+#[test]
+fn one_without_a_price_among_others_does_not_let_them_go_unpaid() {
+    let now = november();
+    let yaml =
+        "budgets: [{name: lax, use: lax, limit: 1usd/day}, {name: strict, use: strict, limit: 1usd/day, on_unknown_price: deny}]";
+    let mut book = Book::new(budgets(yaml), Spending::default(), now);
+    let some = |of: &str, nanousd| Ask {
+        ceiling: Ceiling {
+            nanousd: Some(nanousd),
+            unknown: true,
+        },
+        ..ask(payer("a", of), now, None)
+    };
+    let made = book.reserve(some("lax", 700_000_000)).unwrap();
+    assert_eq!(stands(&mut book, "lax", now).1, 700_000_000, "it is set aside");
+    assert_eq!(made.notes.len(), 1);
+    assert!(book.reserve(some("lax", 700_000_000)).is_err());
+    assert!(book.reserve(some("strict", 1)).is_err());
+    let rest = book.reserve(some("lax", 300_000_000)).unwrap();
+    book.settle(rest.id, Some(300_000_000));
+    assert!(
+        book.reserve(some("lax", 0)).is_err(),
+        "nothing is left, and it may cost something"
+    );
 }
 
 #[test]

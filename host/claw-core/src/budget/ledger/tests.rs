@@ -16,6 +16,13 @@ fn ledger(limit_nanousd: u64) -> Ledger {
     Ledger::new(file.budgets().unwrap(), Spending::default(), 0)
 }
 
+fn priced(nanousd: u64) -> Ceiling {
+    Ceiling {
+        nanousd: Some(nanousd),
+        unknown: false,
+    }
+}
+
 fn spender(key: Option<&KeyScope>) -> Spender<'_> {
     Spender {
         id: InvocationId::generate(),
@@ -33,7 +40,7 @@ fn at_once(ledger: &Ledger, call: impl Fn(Box<dyn Reservation>) + Sync) -> u64 {
         for _ in 0..CALLS {
             scope.spawn(|| {
                 start.wait();
-                if let Ok(held) = ledger.reserve(&spender(None), Some(10)) {
+                if let Ok(held) = ledger.reserve(&spender(None), priced(10)) {
                     through.fetch_add(1, Ordering::SeqCst);
                     call(held);
                 }
@@ -76,7 +83,7 @@ fn a_reservation_that_is_dropped_stays_spent() {
     let ledger = ledger(5_000);
     assert_eq!(at_once(&ledger, drop), 500);
     assert_eq!(spent(&ledger), 5_000);
-    let refused = ledger.reserve(&spender(None), Some(1)).err().unwrap();
+    let refused = ledger.reserve(&spender(None), priced(1)).err().unwrap();
     assert_eq!(refused.code, Code::BudgetExceeded);
 }
 
@@ -91,10 +98,10 @@ fn warnings_are_told_once_and_requests_are_admitted_by_whom_it_was_given() {
             _ => Ok(()),
         });
     for _ in 0..3 {
-        let held = ledger.reserve(&spender(None), Some(20)).unwrap();
+        let held = ledger.reserve(&spender(None), priced(20)).unwrap();
         held.settle(Some(20));
     }
-    let held = ledger.reserve(&spender(None), Some(20)).unwrap();
+    let held = ledger.reserve(&spender(None), priced(20)).unwrap();
     assert_eq!(held.notes().len(), 1, "each call is noted");
     assert_eq!(*told.lock().unwrap(), ["all"], "and one is told");
     let key = |id: &str| KeyScope {

@@ -28,6 +28,11 @@ pub(super) trait Asked: Texts {
         1
     }
 
+    /// Whether an answer that does not fit a schema is asked for again.
+    fn fits_schema(&self) -> bool {
+        false
+    }
+
     /// About how many tokens go in: four bytes each.
     fn input_tokens(&self) -> u64 {
         let mut bytes = 0;
@@ -58,6 +63,32 @@ impl Texts for CompletionRequest {
         self.stop.iter().chain(&self.user).for_each(|text| see(text));
         self.response_schema.iter().for_each(|schema| texts(schema, see));
         self.extra.values().for_each(|value| texts(value, see));
+    }
+}
+
+impl Asked for CompletionRequest {
+    fn capability(&self) -> &'static str {
+        CAPABILITY
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Completion
+    }
+
+    fn api(&self) -> Option<Api> {
+        None
+    }
+
+    fn body(&self) -> Bytes {
+        crate::model::request_bytes(self)
+    }
+
+    fn output_tokens(&self) -> Option<u64> {
+        self.max_tokens.map(u64::from)
+    }
+
+    fn fits_schema(&self) -> bool {
+        self.response_schema.is_some()
     }
 }
 
@@ -141,5 +172,15 @@ impl Asked for WireRequest {
 
     fn answers(&self) -> u64 {
         WireRequest::answers(self)
+    }
+
+    fn fits_schema(&self) -> bool {
+        let places = [
+            "/response_format/json_schema",
+            "/text/format/schema",
+            "/output_config/format",
+            "/output_format",
+        ];
+        places.iter().any(|place| self.value.pointer(place).is_some())
     }
 }

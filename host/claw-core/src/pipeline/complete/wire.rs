@@ -153,6 +153,7 @@ impl Completer {
             input_tokens: 0,
             output_tokens: None,
             answers: 1,
+            fits_schema: false,
         };
         let plan = self.models.plan(&wanted).ok()?;
         let first = plan.candidates.first()?;

@@ -60,6 +60,7 @@ pub(crate) async fn explain(
         Refusal::fault(fault.hint("send {\"use\": …, \"text\": …}"))
     })?;
     let call = Complete {
+        admitted: false,
         id: InvocationId::generate(),
         parent: None,
         trace: TraceParent::generate(),

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::answer::{Answer, Counts};
 use crate::dialect::Vectors;
-use crate::dialect::fold::{Broken, Fold, Folding};
+use crate::dialect::fold::{Broken, Fold, Folding, new_call_id};
 
 /// A whole answer: one chunk that says why it ended.
 pub(in crate::dialect) fn answer(body: &Value) -> Result<Answer, Broken> {
@@ -86,7 +86,7 @@ impl Stream {
             }
             // Calls have names only, mostly; ids tell the calls of a whole conversation apart.
             let own = text(call, "id").filter(|id| !id.is_empty()).map(str::to_owned);
-            let id = own.unwrap_or_else(|| format!("call_{:016x}", rand::random::<u64>()));
+            let id = own.unwrap_or_else(new_call_id);
             let arguments = call.get("args").map(Value::to_string).unwrap_or_default();
             let name = text(call, "name").unwrap_or_default().to_owned();
             return into.call(id, name, &arguments);

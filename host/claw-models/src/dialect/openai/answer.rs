@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::answer::{Answer, Counts};
 use crate::dialect::Vectors;
-use crate::dialect::fold::{Broken, Fold, Folding, tool_call};
+use crate::dialect::fold::{Broken, Fold, Folding, new_call_id, tool_call};
 
 /// A whole answer.
 pub(in crate::dialect) fn answer(body: &Value) -> Result<Answer, Broken> {
@@ -30,10 +30,10 @@ pub(in crate::dialect) fn answer(body: &Value) -> Result<Answer, Broken> {
         .and_then(Value::as_array)
         .map(Vec::as_slice)
         .unwrap_or_default();
-    for (place, call) in calls.iter().enumerate() {
+    for call in calls {
         let mut open = Open::default();
         open.add(call);
-        match open.close(place) {
+        match open.close() {
             Ok(call) => answer.push_call(call)?,
             Err(_) if answer.finish == Some(Finish::Length) => {}
             Err(broken) => return Err(broken),
@@ -108,8 +108,8 @@ impl Fold for Stream {
             .answer
             .finish
             .ok_or_else(|| Broken::Bad("does not say why it ended".to_owned()))?;
-        for (place, (_, open)) in std::mem::take(&mut self.calls).into_iter().enumerate() {
-            match open.close(place) {
+        for (_, open) in std::mem::take(&mut self.calls) {
+            match open.close() {
                 Ok(call) => into.call(call.id, call.name, &call.arguments)?,
                 // The token limit can cut a call in two; half a call is none.
                 Err(_) if finish == Finish::Length => {}
@@ -195,12 +195,8 @@ impl Open {
         more.len()
     }
 
-    fn close(self, place: usize) -> Result<claw_core::model::ToolCall, Broken> {
-        let id = if self.id.is_empty() {
-            format!("call_{place}")
-        } else {
-            self.id
-        };
+    fn close(self) -> Result<claw_core::model::ToolCall, Broken> {
+        let id = if self.id.is_empty() { new_call_id() } else { self.id };
         tool_call(id, self.name, &self.arguments)
     }
 }

@@ -93,6 +93,15 @@ fn text_comes_in_pieces_and_whole() {
     }
 }
 
+/// The id that was given to a call which came without one.
+fn made_id(piece: &ModelEvent) -> String {
+    let ModelEvent::ToolCall(call) = piece else {
+        return format!("none: {piece:?}");
+    };
+    assert!(call.id.starts_with("call_") && call.id.len() > 16, "{}", call.id);
+    call.id.clone()
+}
+
 #[test]
 fn tool_calls_come_whole_and_apart() {
     let (pieces, answer) = fold(Provider::Anthropic, ANTHROPIC_TOOLS).unwrap();
@@ -115,10 +124,13 @@ fn tool_calls_come_whole_and_apart() {
     assert_eq!((answer.finish, answer.counts), (Some(Finish::ToolCalls), Counts::default()));
 
     let (pieces, answer) = fold(Provider::Ollama, OLLAMA_TOOLS).unwrap();
+    let made = made_id(&pieces[0]);
     assert_eq!(
         pieces,
-        [call("call_0", "weather", r#"{"city":"Bern"}"#), call("given", "now", "{}")]
+        [call(&made, "weather", r#"{"city":"Bern"}"#), call("given", "now", "{}")]
     );
+    let (again, _) = fold(Provider::Ollama, OLLAMA_TOOLS).unwrap();
+    assert_ne!(made_id(&again[0]), made, "the next turn has calls too");
     assert!(answer.has_calls());
 }
 
@@ -197,7 +209,7 @@ fn compatible_servers_have_habits() {
     let object = done(&[tool(json!(0), "", json!({ "x": 1 })), end("tool_calls")]).unwrap().0;
     assert_eq!(
         object,
-        [call("call_0", "f", "{\"x\":1}")],
+        [call(&made_id(&object[0]), "f", "{\"x\":1}")],
         "arguments as an object, and no id"
     );
     let listed = done(&[chunk(json!({ "content": [{ "type": "text", "text": "hi" }] })), end("stop")])

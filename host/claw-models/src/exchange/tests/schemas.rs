@@ -1,5 +1,7 @@
 use super::*;
-use crate::testing::{complete, stream};
+use claw_core::ports::ModelCall;
+
+use crate::testing::{complete, permit, soon, stream};
 
 fn wanted() -> Value {
     json!({ "type": "object", "properties": { "city": { "type": "string" } }, "required": ["city"], "additionalProperties": false })
@@ -109,4 +111,35 @@ async fn a_stream_with_a_schema_hands_nothing_on_that_does_not_fit() {
     let (pieces, done) = stream(&models("openai", &upstream.url, ""), asking()).await.unwrap();
     assert_eq!(pieces, [ModelEvent::TextDelta("{\"city\":\"Bern\"}".to_owned())]);
     assert_eq!(done.attempts, 2);
+}
+
+#[tokio::test]
+async fn every_round_is_on_the_meter_however_the_call_ends() {
+    let unfit = Reply::json(200, &openai_answer("Bern"));
+    let charged = async |replies: Vec<Reply>| {
+        let upstream = Upstream::start(replies).await;
+        let price = "price: {input_usd_per_mtok: 1, output_usd_per_mtok: 1}";
+        let models = models("openai", &upstream.url, price);
+        let meter = std::sync::Arc::new(Meter::new());
+        let call = ModelCall {
+            request: asking(),
+            deadline: soon(),
+            meter: meter.clone(),
+        };
+        let plan = models.planned("general").unwrap();
+        let result = models.stream(&permit(), &plan, call).await.map(drop);
+        let known = meter.read().charged().unwrap();
+        (result.map_err(|fault| fault.code), known.cost_nanousd, known.estimated)
+    };
+    let fit = Reply::json(200, &openai_answer("{\"city\": \"Bern\"}"));
+    assert_eq!(charged(vec![unfit.clone(), fit]).await, (Ok(()), Some(24_000), false));
+    let refused = Reply::json(400, &error("no", "x"));
+    assert_eq!(
+        charged(vec![unfit.clone(), refused]).await,
+        (Err(Code::ModelInvalidRequest), Some(12_000), false)
+    );
+    assert_eq!(
+        charged(vec![unfit.clone(), unfit]).await,
+        (Err(Code::ModelSchemaMismatch), Some(24_000), false)
+    );
 }

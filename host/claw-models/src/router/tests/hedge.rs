@@ -137,3 +137,53 @@ fn what_cannot_be_meant_is_refused() {
     }
     assert!(ModelsFile::from_yaml("models: {a: {provider: ollama, model: m, hedge: {after: p95}}}").is_err());
 }
+
+#[tokio::test]
+async fn whoever_hangs_up_on_both_has_both_to_pay_for() {
+    let (first, second) = (
+        Upstream::start([Reply::silent()]).await,
+        Upstream::start([Reply::silent()]).await,
+    );
+    let priced = ", price: {input_usd_per_mtok: 1, output_usd_per_mtok: 1}";
+    let models = two(&first.url, &second.url, &format!("{HEDGE}{priced}"), priced);
+    let meter = Arc::new(Meter::new());
+    let call = ModelCall {
+        request: ask("hi"),
+        deadline: soon(),
+        meter: meter.clone(),
+    };
+    let (permit, plan) = (permit(), models.planned("x").unwrap());
+    let asked = models.complete(&permit, &plan, call);
+    let both_run = async {
+        while second.seen().is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    assert!(matches!(
+        futures::future::select(asked, Box::pin(both_run)).await,
+        futures::future::Either::Right(_)
+    ));
+    let known = meter.read();
+    let (own, beside) = (known.usage.unwrap().cost_nanousd, known.beside.unwrap().cost_nanousd);
+    assert!(own.is_some_and(|cost| cost > 0) && own == beside, "{known:?}");
+    assert_eq!(models.live_of("a").load.running() + models.live_of("b").load.running(), 0);
+}
+
+#[test]
+fn what_two_may_cost_is_set_aside_where_two_may_be_asked() {
+    let ceiling = |hedge: &str| {
+        let priced = |usd: u32| format!(", price: {{input_usd_per_mtok: 0, output_usd_per_mtok: {usd}}}");
+        let models = two(
+            "http://localhost",
+            "http://localhost",
+            &format!("{hedge}{}", priced(2)),
+            &priced(3),
+        );
+        let wanted = Wanted {
+            output_tokens: Some(1),
+            ..wanted("x")
+        };
+        models.plan(&wanted).unwrap().ceiling_nanousd()
+    };
+    assert_eq!((ceiling(""), ceiling(HEDGE)), (Some(3_000), Some(5_000)));
+}

@@ -153,6 +153,7 @@ fn completer(models: ProviderModels, policy: Policy) -> Completer {
 
 fn call() -> Complete {
     Complete {
+        admitted: false,
         id: InvocationId::generate(),
         parent: None,
         trace: TraceParent::generate(),

@@ -184,6 +184,7 @@ impl Bench {
             ..CompletionRequest::default()
         };
         let complete = Complete {
+            admitted: false,
             id: InvocationId::generate(),
             parent: None,
             trace: TraceParent::generate(),
@@ -213,6 +214,7 @@ impl Bench {
             input_tokens: call.text.len().div_ceil(4) as u64,
             output_tokens: call.max_tokens.map(u64::from),
             answers: 1,
+            fits_schema: false,
         };
         let considered = self.models.plan(&wanted).and_then(|plan| {
             let model = ModelQuestion {
