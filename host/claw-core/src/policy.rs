@@ -333,9 +333,18 @@ impl Policy {
         let enforced = first.enforce || asking.any(|rule| rule.enforce);
         let mut found = std::collections::BTreeSet::new();
         let mut failed = texts.unreadable().map(|what| InspectFailed(what.to_owned()));
-        texts.visit(&mut |text| match inspect(&*self.inspector, text) {
+        let mut look = |text: &str| match inspect(&*self.inspector, text) {
             Ok(findings) => found.extend(findings.into_iter().map(|finding| finding.class)),
             Err(why) => failed = Some(why),
+        };
+        texts.visit(&mut |text| {
+            look(text);
+            // What JSON escapes is hidden from the detector, and not from the model.
+            if text.contains('\\')
+                && let Some(within) = crate::pii::json_within(text)
+            {
+                crate::pii::texts(&within, &mut look);
+            }
         });
         match failed {
             Some(why) if enforced => Err(Fault::new(Code::PolicyUnavailable, why.to_string())

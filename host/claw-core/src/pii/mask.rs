@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Finding, map_texts};
+use super::{Finding, json_within, map_texts};
 
 /// The text with every finding replaced by its class: `[EMAIL]`.
 pub fn redact(text: &str, findings: &[Finding]) -> String {
@@ -84,9 +84,18 @@ impl Vault {
 
     /// The text with its placeholders as they were.
     pub fn restore(&self, text: &str) -> String {
+        let values: &dyn Fn(&str) -> String = match json_within(text) {
+            // What was JSON stays so.
+            Some(_) => &|value| {
+                let quoted = Value::from(value).to_string();
+                let bare = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+                bare.unwrap_or_default().to_owned()
+            },
+            None => &str::to_owned,
+        };
         let mut whole = String::with_capacity(text.len());
         let mut rest = text.to_owned();
-        self.take_sure(&mut rest, &mut whole);
+        self.take_sure(&mut rest, &mut whole, values);
         whole.push_str(&rest);
         whole
     }
@@ -96,20 +105,9 @@ impl Vault {
         map_texts(value, &mut |text| text.contains('[').then(|| self.restore(text)));
     }
 
-    /// The same for a text that is to be JSON, such as the arguments of a tool call.
-    pub fn restore_json(&self, text: &str) -> String {
-        match serde_json::from_str::<Value>(text) {
-            Ok(mut value) => {
-                self.restore_value(&mut value);
-                value.to_string()
-            }
-            Err(_) => self.restore(text),
-        }
-    }
-
     /// Moves what is sure from the front of `held`, restored; what may still become a placeholder
     /// stays.
-    fn take_sure(&self, held: &mut String, sure: &mut String) {
+    fn take_sure(&self, held: &mut String, sure: &mut String, values: &dyn Fn(&str) -> String) {
         loop {
             let Some(open) = held.find('[') else {
                 sure.push_str(&std::mem::take(held));
@@ -120,7 +118,7 @@ impl Vault {
                 Some(close) => {
                     let candidate = held.get(..=close).unwrap_or_default();
                     if let Some(value) = self.by_placeholder.get(candidate) {
-                        sure.push_str(value);
+                        sure.push_str(&values(value));
                         held.drain(..=close);
                     } else {
                         sure.extend(held.drain(..1));
@@ -166,7 +164,7 @@ impl Restorer {
     pub fn push(&mut self, piece: &str) -> String {
         self.held.push_str(piece);
         let mut sure = String::with_capacity(self.held.len());
-        self.vault.take_sure(&mut self.held, &mut sure);
+        self.vault.take_sure(&mut self.held, &mut sure, &str::to_owned);
         sure
     }
 

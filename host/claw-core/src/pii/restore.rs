@@ -28,7 +28,7 @@ impl Vault {
     }
 
     fn restore_call(&self, call: &mut ToolCall) {
-        call.arguments = self.restore_json(&call.arguments);
+        call.arguments = self.restore(&call.arguments);
     }
 }
 

@@ -254,6 +254,26 @@ fn findings_are_apart_and_masks_are_undone_in_any_pieces() {
 }
 
 #[test]
+fn what_is_put_back_into_json_leaves_it_json() {
+    let value = "Anna \"A\" \\ Oslo";
+    let finding = Finding {
+        class: Class::of("name"),
+        start: 0,
+        end: value.len(),
+    };
+    let mut vault = Vault::new();
+    let placeholder = vault.mask(value, &[finding]);
+    let answer =
+        json!({ "text": format!("for {placeholder}"), "call": { "arguments": format!("{{\"to\":  \"{placeholder}\"}}") } });
+    let mut back = answer.clone();
+    vault.restore_value(&mut back);
+    assert_eq!(back.get("text").unwrap(), &format!("for {value}"));
+    let arguments = back.pointer("/call/arguments").and_then(serde_json::Value::as_str).unwrap();
+    let arguments: serde_json::Value = serde_json::from_str(arguments).unwrap();
+    assert_eq!(arguments.get("to").unwrap(), value);
+}
+
+#[test]
 fn hostile_texts_are_looked_through_too() {
     for text in [
         "1".repeat(200_000),

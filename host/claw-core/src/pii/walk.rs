@@ -75,6 +75,12 @@ pub fn map_texts(value: &mut Value, change: &mut dyn FnMut(&str) -> Option<Strin
     }
 }
 
+/// The object or list that a text is in JSON, such as the arguments of a tool call.
+pub fn json_within(text: &str) -> Option<Value> {
+    let is_one = text.trim_start().starts_with(['{', '[']);
+    is_one.then(|| serde_json::from_str(text).ok()).flatten()
+}
+
 /// An object that says it carries an image, sound or film.
 fn is_media(value: &Value) -> bool {
     let text = |key: &str| value.get(key).and_then(Value::as_str);

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::errors::{Code, Fault};
 use crate::keys::matches;
 use crate::model::{CompletionRequest, Part};
-use crate::pii::{Finding, Inspector, Vault, fixed_texts, map_texts};
+use crate::pii::{Finding, Inspector, Vault, fixed_texts, json_within, map_texts};
 use crate::wire::WireRequest;
 
 /// What is taken out.
@@ -47,6 +47,19 @@ struct Change<'a> {
 
 impl Change<'_> {
     fn text(&mut self, text: &str) -> Result<Option<String>, Fault> {
+        // In the text of a JSON value, what is found may begin in the middle of an escape.
+        let within = text.contains('\\').then(|| json_within(text)).flatten();
+        let Some(mut value) = within else { return self.plain(text) };
+        let before = value.clone();
+        self.values(&mut value)?;
+        if value == before {
+            return self.plain(text);
+        }
+        let changed = value.to_string();
+        Ok(self.plain(&changed)?.or(Some(changed)))
+    }
+
+    fn plain(&mut self, text: &str) -> Result<Option<String>, Fault> {
         let Redaction { inspector, redact, mask } = self.redaction;
         let mut found = super::inspect(&**inspector, text).map_err(|why| Fault::new(Code::PolicyUnavailable, why.to_string()))?;
         found.retain(|finding| is_of(redact, finding) || is_of(mask, finding));
@@ -69,6 +82,10 @@ impl Change<'_> {
             Err(fault) => failed = Err(fault),
         });
         failed?;
+        self.values(value)
+    }
+
+    fn values(&mut self, value: &mut Value) -> Result<(), Fault> {
         let mut failed = Ok(());
         map_texts(value, &mut |text| match self.text(text) {
             Ok(changed) => changed,

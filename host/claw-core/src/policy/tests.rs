@@ -354,6 +354,38 @@ fn what_is_masked_comes_back_and_what_is_redacted_does_not() {
 }
 
 #[test]
+fn json_in_a_text_is_read_as_json_and_stays_so() {
+    let policy = parse("policies: [{name: masks, match: {data: email}, then: {mask: ['*']}, enforce: true}]").unwrap();
+    let arguments = r#"{"note": "to:\nanna@example.com", "to": "otto\u0040example.com", "n": 1}"#;
+    let permit = ask(&policy, "svc", &[r#"{"to": "otto\u0040example.com"}"#]).unwrap();
+    let call = crate::model::ToolCall {
+        id: "a".into(),
+        name: "send".into(),
+        arguments: arguments.into(),
+    };
+    let request = crate::model::CompletionRequest {
+        messages: vec![crate::model::Message {
+            role: crate::model::Role::Assistant,
+            parts: vec![crate::model::Part::ToolCall(call)],
+        }],
+        ..Default::default()
+    };
+    let changed = permit.redaction().unwrap().request(request).unwrap();
+    let crate::model::Part::ToolCall(sent) = &changed.request.messages[0].parts[0] else {
+        unreachable!("it was a call");
+    };
+    let value: serde_json::Value = serde_json::from_str(&sent.arguments).unwrap();
+    let to = value["to"].as_str().unwrap();
+    assert!(
+        to.starts_with("[EMAIL_") && !sent.arguments.contains("example.com"),
+        "{value}"
+    );
+    let vault = changed.vault.unwrap();
+    let back: serde_json::Value = serde_json::from_str(&vault.restore(&sent.arguments)).unwrap();
+    assert_eq!(back, serde_json::from_str::<serde_json::Value>(arguments).unwrap());
+}
+
+#[test]
 fn a_match_that_says_nothing_together_with_what_is_done_is_refused() {
     for (entry, key) in [
         ("match: {provider: openai}, then: allow", "provider"),

@@ -10,7 +10,7 @@ use claw_core::ids::{InvocationId, TraceParent};
 use claw_core::keys::KeyScope;
 use claw_core::model::{CompletionRequest, Message, Role};
 use claw_core::pipeline::{Complete, explain};
-use claw_core::policy::{Considered, Decided, ModelQuestion, PoliciesFile, Policy, Question, Texts};
+use claw_core::policy::{Considered, Decided, Decision, ModelQuestion, PoliciesFile, Policy, Question, Texts, Why};
 use claw_core::ports::{Effects, Models as _};
 use claw_core::routing::{Kind, Wanted};
 use claw_models::ProviderModels;
@@ -224,9 +224,16 @@ impl Bench {
             };
             self.policy.consider(&question, Some(&model))
         });
-        let (rules, found) = considered.unwrap_or_default();
+        let (mut rules, found) = considered.unwrap_or_default();
         let found = found.iter().map(ToString::to_string).collect();
-        match explain(&self.policy, &self.models, &complete, &request, at_s) {
+        let explained = explain(&self.policy, &self.models, &complete, &request, at_s);
+        if let Ok(explained) = &explained {
+            // Some match only whoever a `route` leads to.
+            let Decision { applied, reported, .. } = &explained.policy;
+            let apply = |rule: &&mut Considered| applied.iter().chain(reported).any(|name| **name == *rule.policy);
+            rules.iter_mut().filter(apply).for_each(|rule| rule.why = Why::Yes);
+        }
+        match explained {
             Ok(explained) => Answer {
                 outcome: "allow",
                 error: None,
