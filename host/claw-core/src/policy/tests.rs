@@ -437,3 +437,39 @@ fn every_rule_says_what_it_made_of_a_call() {
     let (considered, _) = policy.consider(&Question::new("svc", "exec.git"), None).unwrap();
     assert_eq!(considered[0].why, Why::NotAModelCall);
 }
+
+#[test]
+fn token_ids_are_not_sent_where_data_has_to_be_looked_for() {
+    let asked = |enforced: bool, input: serde_json::Value| {
+        let policy = parse(&format!(
+            "policies: [{{name: here, rule: if_context_contains_pii_use_sensitive_model, enforce: {enforced}}}]"
+        ))
+        .unwrap();
+        let value = serde_json::json!({ "model": "general", "input": input });
+        let request = crate::wire::WireRequest {
+            api: crate::wire::Api::Embeddings,
+            body: serde_json::to_vec(&value).unwrap().into(),
+            value: value.into(),
+            stream: false,
+            headers: Vec::new(),
+            masked: None,
+        };
+        let model = ModelQuestion {
+            use_name: "general",
+            plan: &plan(),
+            texts: &request,
+        };
+        policy.permit_model(&question("svc"), &model).map(drop)
+    };
+    for input in [
+        serde_json::json!([1, 2]),
+        serde_json::json!([[1, 2], [3]]),
+        serde_json::json!(["a", 5]),
+    ] {
+        let fault = asked(true, input.clone()).unwrap_err();
+        assert_eq!(fault.code, Code::PolicyUnavailable);
+        assert!(fault.message.contains("token ids"), "{fault}");
+        asked(false, input).unwrap();
+    }
+    asked(true, serde_json::json!(["a", "b"])).unwrap();
+}

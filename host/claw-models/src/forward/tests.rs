@@ -407,3 +407,50 @@ async fn the_offline_provider_answers_at_every_door() {
         }
     }
 }
+
+#[tokio::test]
+async fn what_a_provider_says_before_it_says_anything_does_not_count_as_its_answer() {
+    let start = json!({ "type": "message_start", "message": { "id": "m", "model": "served-1", "role": "assistant", "content": [],
+        "usage": { "input_tokens": 7, "output_tokens": 1 } } });
+    let words = "twelve words ".repeat(40);
+    let delta = json!({ "type": "content_block_delta", "index": 0, "delta": { "type": "text_delta", "text": words } });
+    let begun = format!("event: message_start\ndata: {start}\n\nevent: content_block_delta\ndata: {delta}\n\n");
+    let body = "{\"model\":\"summarization\",\"max_tokens\":999,\"stream\":true}";
+    let (upstream, result, meter) = ask("anthropic", Reply::sse(begun).then_hang(), Api::Messages, body).await;
+    let WireBody::Stream(mut stream) = result.unwrap().body else {
+        panic!("no stream");
+    };
+    let mut heard = 0;
+    while heard < words.len() {
+        let Some(Ok(WirePiece::Bytes(bytes))) = stream.next().await else {
+            panic!("it ended after {heard} bytes");
+        };
+        heard += bytes.len();
+    }
+    drop(stream);
+    upstream.hung_up().await;
+    let used = meter.read().usage.unwrap();
+    assert!(
+        used.estimated && used.input_tokens == 7 && used.output_tokens >= 100,
+        "{used:?}"
+    );
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_begin_is_not_kept_without_end() {
+    let endless = ": wait\n\n".repeat(300_000);
+    let body = "{\"model\":\"summarization\",\"stream\":true}";
+    let (_, result, _) = ask("openai", Reply::sse(endless).then_hang(), Api::ChatCompletions, body).await;
+    let fault = result.err().unwrap();
+    assert_eq!(fault.code, Code::ModelBadAnswer, "{fault}");
+}
+
+#[tokio::test]
+async fn what_is_to_go_on_after_the_call_is_refused() {
+    let body = "{\"model\":\"summarization\",\"input\":\"hi\",\"background\":true}";
+    let (upstream, result, _) = ask("openai", Reply::silent(), Api::Responses, body).await;
+    let fault = result.err().unwrap();
+    assert_eq!(fault.code, Code::ModelInvalidRequest);
+    assert_eq!(fault.details.unwrap()["param"], "background");
+    assert!(upstream.seen().is_empty());
+}

@@ -1,4 +1,4 @@
-use claw_core::model::{Message, Part, Role, ToolCall, ToolDef};
+use claw_core::model::{Message, Part, Role, ToolCall, ToolChoice, ToolDef};
 
 use super::*;
 
@@ -182,6 +182,22 @@ fn a_schema_is_asked_for_in_each_dialect() {
         "beside other tools it may choose"
     );
     assert_eq!(both["tools"][1]["input_schema"], schema);
+    let named = CompletionRequest {
+        tool_choice: Some(ToolChoice::Named("weather".to_owned())),
+        ..request.clone()
+    };
+    let choice = json!({ "type": "tool", "name": "weather" });
+    assert_eq!(
+        asked("anthropic", &named)["tool_choice"],
+        choice,
+        "the caller's choice counts"
+    );
+    let required = CompletionRequest {
+        tool_choice: Some(ToolChoice::Required),
+        ..request.clone()
+    };
+    let refused = completion(&entry("anthropic"), &required, Some(&shape), false).unwrap_err();
+    assert!(refused.message.contains("tool_choice"), "{refused}");
     request.tools.clear();
     let alone = asked("anthropic", &request);
     assert_eq!(alone["tool_choice"], json!({ "type": "tool", "name": "answer_in_json" }));
