@@ -146,7 +146,7 @@ impl Meter {
             let mut whole = known.clone();
             whole.attempts.splice(0..0, before.attempts.iter().cloned());
             whole.upstream += before.upstream;
-            whole.beside = before.beside;
+            whole.beside = together(before.beside, whole.beside);
             meter.put(whole);
         }
         told
@@ -288,6 +288,21 @@ mod tests {
         assert_eq!(known.charged().and_then(|usage| usage.cost_nanousd), Some(13));
         assert_eq!(known.route.map(|route| route.entry), Some("b".to_owned()));
         assert_eq!(known.upstream, Duration::from_millis(7));
+    }
+
+    #[test]
+    fn what_the_winner_had_set_aside_is_paid_for_too() {
+        let (own, beside) = (Arc::new(Meter::new()), Arc::new(Meter::new()));
+        own.begin(&route("a"));
+        own.used(used(3));
+        beside.begin(&route("b"));
+        beside.used(used(10));
+        beside.note(Metered::set_aside);
+        own.won_by(&beside, Duration::ZERO);
+        beside.used(used(12));
+        assert_eq!(own.read().charged().and_then(|usage| usage.cost_nanousd), Some(25));
+        beside.note(|known| known.failed(true));
+        assert_eq!(own.read().charged().and_then(|usage| usage.cost_nanousd), Some(25));
     }
 
     #[test]

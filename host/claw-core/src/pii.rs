@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 pub use detect::{BadPattern, CustomPattern, Detector, PiiSettings};
 pub use mask::{Restorer, Vault, redact};
 pub use restore::restored;
-pub use walk::{fixed_texts, json_within, map_texts, texts};
+pub use walk::{fixed_texts, json_within, map_texts, texts, unescaped};
 
 /// What kind of data a span is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

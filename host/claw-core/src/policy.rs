@@ -14,7 +14,7 @@ use crate::draft::Approval;
 use crate::errors::{Code, Fault};
 use crate::grants::hex;
 use crate::model::ModelRoute;
-use crate::pii::{BadPattern, Class, Detector, Finding, InspectFailed, Inspector, PiiSettings};
+use crate::pii::{BadPattern, Class, Detector, Finding, InspectFailed, Inspector, PiiSettings, unescaped};
 use crate::ports::Effects;
 use crate::routing::Plan;
 use crate::span::Span;
@@ -296,6 +296,11 @@ impl Policy {
             }
         }
         permit.decision.local_only |= before.decision.local_only;
+        permit.refused.extend(before.refused);
+        permit.redact = match (permit.redact, before.redact) {
+            (Some(now), Some(before)) => Some(now.and(before)),
+            (now, before) => now.or(before),
+        };
         permit.draft |= before.draft;
         permit.served_by = before.served_by;
         Ok(permit)
@@ -339,12 +344,7 @@ impl Policy {
         };
         texts.visit(&mut |text| {
             look(text);
-            // What JSON escapes is hidden from the detector, and not from the model.
-            if text.contains('\\')
-                && let Some(within) = crate::pii::json_within(text)
-            {
-                crate::pii::texts(&within, &mut look);
-            }
+            read_out(text, &mut look);
         });
         match failed {
             Some(why) if enforced => Err(Fault::new(Code::PolicyUnavailable, why.to_string())
@@ -353,6 +353,21 @@ impl Policy {
         }
     }
 }
+
+/// Shows a text as it is read once its escapes are undone, layer by layer: what JSON escapes is
+/// hidden from the detector, and not from the model.
+fn read_out(text: &str, see: &mut dyn FnMut(&str)) {
+    let mut layer = unescaped(text);
+    // Each layer halves the backslashes in a row; a text that would need more has no words left.
+    for _ in 0..LAYERS {
+        let Some(text) = layer else { return };
+        see(&text);
+        layer = unescaped(&text);
+    }
+}
+
+/// So many layers of escapes are undone.
+const LAYERS: usize = 16;
 
 /// A detector that panics has failed like any other.
 fn inspect(inspector: &dyn Inspector, text: &str) -> Result<Vec<Finding>, InspectFailed> {

@@ -31,8 +31,7 @@ pub struct Wanted<'a> {
     pub output_tokens: Option<u64>,
     /// How many answers are wanted, each of so many tokens.
     pub answers: u64,
-    /// The answer is to fit a schema; one that does not is asked for once more, where it is not
-    /// passed through.
+    /// The answer is to fit a schema; one that does not may be asked for once more.
     pub fits_schema: bool,
 }
 

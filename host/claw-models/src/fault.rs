@@ -286,6 +286,15 @@ pub(crate) fn not_reached(entry: &Entry, why: &str) -> Failure {
     }
 }
 
+/// The provider answered, and the connection broke before it had said anything of use. It may
+/// have done the work; another try may do better.
+pub(crate) fn broken(entry: &Entry, why: &str) -> Failure {
+    Failure {
+        taken_on: true,
+        ..not_reached(entry, why)
+    }
+}
+
 /// The provider took too long; `key` is the timeout that was hit, if one of the entry's.
 pub(crate) fn too_slow(entry: &Entry, waited: Duration, key: Option<&str>) -> Failure {
     let provider = entry.provider;

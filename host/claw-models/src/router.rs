@@ -21,7 +21,6 @@ use futures::future::BoxFuture;
 use crate::config::{Key, Provider};
 use crate::exchange::{Bounds, Live};
 use crate::fault::no_key;
-use crate::forward::speaks;
 use crate::models::route;
 use crate::retry::Random;
 
@@ -104,9 +103,9 @@ fn ceiling(live: &Live, wanted: &Wanted<'_>) -> Option<u64> {
         output: output.saturating_mul(wanted.answers),
         ..Tokens::default()
     };
-    let passed_through = matches!(wanted.kind, Kind::Wire(api) if speaks(live.entry.provider, api));
-    if wanted.fits_schema && !passed_through {
-        // A second round reads the first one's answer.
+    if wanted.fits_schema {
+        // A second round reads the first one's answer. Where bytes pass through there is none,
+        // which is known only once policy has decided whether they may.
         tokens.input = tokens.input.saturating_mul(2).saturating_add(tokens.output);
         tokens.output = tokens.output.saturating_mul(2);
     }

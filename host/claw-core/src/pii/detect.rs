@@ -201,12 +201,16 @@ fn is_part_of_more(text: &str, start: usize, end: usize, class: &Class) -> bool 
     let before = joined(start.checked_sub(1)) && digit(start.checked_sub(2));
     let after = joined(Some(end)) && digit(Some(end + 1));
     let version = name == "ip" && {
-        let head = text.get(..start).unwrap_or_default();
-        head.ends_with(['v', 'V']) || head.to_ascii_lowercase().trim_end().ends_with("version")
+        let head = bytes.get(start.saturating_sub(SHORTLY)..start).unwrap_or_default();
+        let word = head.trim_ascii_end().to_ascii_lowercase();
+        matches!(head.last(), Some(b'v' | b'V')) || word.ends_with(b"version")
     };
     let in_uuid = name != "ip" && before | after && start > 0 && bytes.get(start - 1) == Some(&b'-');
     before || after || version || in_uuid
 }
+
+/// The word before a span is looked for in so many bytes.
+const SHORTLY: usize = 24;
 
 /// The text shortly before and after a span, on its own line or the one before.
 fn around(text: &str, start: usize, end: usize) -> &str {

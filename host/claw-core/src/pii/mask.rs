@@ -1,6 +1,6 @@
 //! Findings taken out of a text: for good, or by placeholders that are put back into the answer.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -30,6 +30,19 @@ fn replaced(text: &str, findings: &[Finding], mut with: impl FnMut(&Finding, &st
     whole
 }
 
+/// What stands in brackets at the beginning of a text, brackets included, where it is short enough
+/// for a placeholder.
+fn closed(text: &str) -> Option<&str> {
+    let close = text.bytes().take(LONGEST).position(|byte| byte == b']')?;
+    text.get(..=close)
+}
+
+/// All that could be a placeholder.
+fn bracketed(text: &str) -> HashSet<&str> {
+    let opens = text.match_indices('[');
+    opens.filter_map(|(open, _)| text.get(open..).and_then(closed)).collect()
+}
+
 /// What the placeholders of one call stand for. Never shows a value.
 #[derive(Default)]
 pub struct Vault {
@@ -54,6 +67,7 @@ impl Vault {
 
     /// The same, but of those findings nothing is kept that are to go for good.
     pub fn change(&mut self, text: &str, findings: &[Finding], for_good: &dyn Fn(&Finding) -> bool) -> String {
+        let own = bracketed(text);
         replaced(text, findings, |finding, value| {
             if for_good(finding) {
                 return word(finding);
@@ -67,7 +81,7 @@ impl Vault {
                 *count += 1;
                 let placeholder = format!("[{class}_{count}]");
                 // The caller's own words may look like one.
-                if !text.contains(&placeholder) {
+                if !own.contains(placeholder.as_str()) {
                     break placeholder;
                 }
             };
@@ -108,26 +122,29 @@ impl Vault {
     /// Moves what is sure from the front of `held`, restored; what may still become a placeholder
     /// stays.
     fn take_sure(&self, held: &mut String, sure: &mut String, values: &dyn Fn(&str) -> String) {
-        loop {
-            let Some(open) = held.find('[') else {
-                sure.push_str(&std::mem::take(held));
+        let text = std::mem::take(held);
+        let mut rest = text.as_str();
+        while let Some((before, from)) = rest.find('[').and_then(|open| rest.split_at_checked(open)) {
+            sure.push_str(before);
+            let candidate = closed(from);
+            if let Some(value) = candidate.and_then(|candidate| self.by_placeholder.get(candidate)) {
+                sure.push_str(&values(value));
+                rest = from.get(candidate.map_or(0, str::len)..).unwrap_or_default();
+            } else if candidate.is_none() && self.may_be_one(from) {
+                held.push_str(from);
                 return;
-            };
-            sure.extend(held.drain(..open));
-            match held.find(']') {
-                Some(close) => {
-                    let candidate = held.get(..=close).unwrap_or_default();
-                    if let Some(value) = self.by_placeholder.get(candidate) {
-                        sure.push_str(&values(value));
-                        held.drain(..=close);
-                    } else {
-                        sure.extend(held.drain(..1));
-                    }
-                }
-                None if self.may_be_one(held) => return,
-                None => sure.extend(held.drain(..1)),
+            } else {
+                sure.push('[');
+                rest = from.get(1..).unwrap_or_default();
             }
         }
+        sure.push_str(rest);
+    }
+
+    /// A finding in which something stands that was put there by us.
+    pub fn is_ours(&self, text: &str, finding: &Finding) -> bool {
+        let span = text.get(finding.start..finding.end).unwrap_or_default();
+        span.contains(&word(finding)) || bracketed(span).iter().any(|one| self.by_placeholder.contains_key(*one))
     }
 
     /// What is held can still become a placeholder.

@@ -75,6 +75,50 @@ pub fn map_texts(value: &mut Value, change: &mut dyn FnMut(&str) -> Option<Strin
     }
 }
 
+/// A text without one layer of the escapes of JSON, wherever in it they stand; nothing where there
+/// are none.
+pub fn unescaped(text: &str) -> Option<String> {
+    let mut whole = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, from)) = rest.find('\\').and_then(|place| rest.split_at_checked(place)) {
+        whole.push_str(before);
+        let (said, length) = escape(from);
+        whole.push(said);
+        rest = from.get(length..).unwrap_or_default();
+    }
+    if whole.is_empty() && rest.len() == text.len() {
+        return None;
+    }
+    whole.push_str(rest);
+    (whole != text).then_some(whole)
+}
+
+/// What an escape at the beginning of a text says, and how long it is.
+fn escape(text: &str) -> (char, usize) {
+    let unit = |from: usize| {
+        let digits = text.get(from..from + 6)?.strip_prefix("\\u")?;
+        let sound = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+        sound.then(|| u16::from_str_radix(digits, 16).ok()).flatten()
+    };
+    if let Some(first) = unit(0) {
+        let pair = [first, unit(6).unwrap_or_default()];
+        return match char::decode_utf16(pair).next() {
+            Some(Ok(said)) => (said, if said.len_utf16() == 2 { 12 } else { 6 }),
+            Some(Err(_)) | None => (char::REPLACEMENT_CHARACTER, 6),
+        };
+    }
+    match text.as_bytes().get(1) {
+        Some(b'n') => ('\n', 2),
+        Some(b't') => ('\t', 2),
+        Some(b'r') => ('\r', 2),
+        Some(b'b' | b'f') => (' ', 2),
+        Some(b'"') => ('"', 2),
+        Some(b'/') => ('/', 2),
+        Some(b'\\') => ('\\', 2),
+        _ => ('\\', 1),
+    }
+}
+
 /// The object or list that a text is in JSON, such as the arguments of a tool call.
 pub fn json_within(text: &str) -> Option<Value> {
     let is_one = text.trim_start().starts_with(['{', '[']);

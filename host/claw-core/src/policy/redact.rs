@@ -47,24 +47,83 @@ struct Change<'a> {
 
 impl Change<'_> {
     fn text(&mut self, text: &str) -> Result<Option<String>, Fault> {
-        // In the text of a JSON value, what is found may begin in the middle of an escape.
-        let within = text.contains('\\').then(|| json_within(text)).flatten();
-        let Some(mut value) = within else { return self.plain(text) };
+        let changed = match json_within(text) {
+            Some(value) => self.json(text, value)?,
+            None => self.plain(text)?,
+        };
+        // What only shows once escapes are undone has no place in the text to be taken out of.
+        let mut hidden = Ok(());
+        super::read_out(changed.as_deref().unwrap_or(text), &mut |layer| match self.found(layer) {
+            Ok(found) if found.is_empty() => {}
+            Ok(_) => hidden = Err(cannot_be_taken_out()),
+            Err(fault) => hidden = Err(fault),
+        });
+        hidden.map(|()| changed)
+    }
+
+    /// The text of a JSON value, which stays one.
+    fn json(&mut self, text: &str, mut value: Value) -> Result<Option<String>, Fault> {
         let before = value.clone();
-        self.values(&mut value)?;
-        if value == before {
-            return self.plain(text);
+        self.parts(&mut value)?;
+        let written = (value != before).then(|| value.to_string());
+        // Words beside a value may say what it is.
+        match self.plain(written.as_deref().unwrap_or(text))? {
+            Some(changed) if json_within(&changed).is_none() => Err(cannot_be_taken_out()),
+            changed => Ok(changed.or(written)),
         }
-        let changed = value.to_string();
-        Ok(self.plain(&changed)?.or(Some(changed)))
+    }
+
+    /// Every part of a JSON value in a text: numbers and the names of fields become texts.
+    fn parts(&mut self, value: &mut Value) -> Result<(), Fault> {
+        match value {
+            Value::String(text) => self.replace(text),
+            Value::Number(number) => {
+                if let Some(changed) = self.plain(&number.to_string())? {
+                    *value = Value::String(changed);
+                }
+                Ok(())
+            }
+            Value::Array(items) => items.iter_mut().try_for_each(|item| self.parts(item)),
+            Value::Object(fields) => {
+                for (name, mut field) in std::mem::take(fields) {
+                    self.parts(&mut field)?;
+                    // Two names may become one.
+                    if fields.insert(self.text(&name)?.unwrap_or(name), field).is_some() {
+                        return Err(cannot_be_taken_out());
+                    }
+                }
+                Ok(())
+            }
+            Value::Null | Value::Bool(_) => Ok(()),
+        }
     }
 
     fn plain(&mut self, text: &str) -> Result<Option<String>, Fault> {
+        let found = self.found(text)?;
+        let for_good = |finding: &Finding| is_of(&self.redaction.redact, finding);
+        Ok((!found.is_empty()).then(|| self.vault.change(text, &found, &for_good)))
+    }
+
+    /// What is to be taken out of a text, quotes around it left there.
+    fn found(&self, text: &str) -> Result<Vec<Finding>, Fault> {
         let Redaction { inspector, redact, mask } = self.redaction;
         let mut found = super::inspect(&**inspector, text).map_err(|why| Fault::new(Code::PolicyUnavailable, why.to_string()))?;
-        found.retain(|finding| is_of(redact, finding) || is_of(mask, finding));
-        let for_good = |finding: &Finding| is_of(redact, finding);
-        Ok((!found.is_empty()).then(|| self.vault.change(text, &found, &for_good)))
+        found.retain(|finding| (is_of(redact, finding) || is_of(mask, finding)) && !self.vault.is_ours(text, finding));
+        for finding in &mut found {
+            let span = text.get(finding.start..finding.end).unwrap_or_default();
+            if let Some(bare) = span.strip_prefix('"').map(|rest| rest.strip_suffix('"').unwrap_or(rest)) {
+                (finding.start, finding.end) = (finding.start + 1, finding.start + 1 + bare.len());
+            }
+        }
+        Ok(found)
+    }
+
+    /// A word that has to stay as it is.
+    fn fixed(&mut self, text: &str) -> Result<(), Fault> {
+        match self.text(text)? {
+            Some(_) => Err(cannot_be_taken_out()),
+            None => Ok(()),
+        }
     }
 
     fn replace(&mut self, text: &mut String) -> Result<(), Fault> {
@@ -118,6 +177,13 @@ impl Redaction {
         Redaction { inspector, redact, mask }
     }
 
+    /// What either of two takes out.
+    pub(super) fn and(mut self, other: Redaction) -> Redaction {
+        self.redact.extend(other.redact);
+        self.mask.extend(other.mask);
+        self
+    }
+
     fn begin(&self) -> Change<'_> {
         Change {
             redaction: self,
@@ -134,12 +200,16 @@ impl Redaction {
         for part in request.messages.iter_mut().flat_map(|message| &mut message.parts) {
             match part {
                 Part::Text { text } | Part::Link { url: text } => change.replace(text)?,
-                Part::ToolCall(call) => change.replace(&mut call.arguments)?,
+                Part::ToolCall(call) => {
+                    change.fixed(&call.name)?;
+                    change.replace(&mut call.arguments)?;
+                }
                 Part::ToolResult { content, .. } => change.replace(content)?,
                 Part::Blob { .. } => {}
             }
         }
         for tool in &mut request.tools {
+            change.fixed(&tool.name)?;
             change.replace(&mut tool.description)?;
             change.value(&mut tool.schema)?;
         }

@@ -385,6 +385,93 @@ fn json_in_a_text_is_read_as_json_and_stays_so() {
     assert_eq!(back, serde_json::from_str::<serde_json::Value>(arguments).unwrap());
 }
 
+/// What a mask of everything makes of a tool call's arguments.
+fn masked(arguments: &str) -> Result<String, Fault> {
+    let policy = parse("policies: [{name: masks, match: {data: '*'}, then: {mask: ['*']}, enforce: true}]").unwrap();
+    let asked = crate::model::CompletionRequest {
+        messages: vec![crate::model::Message {
+            role: crate::model::Role::Assistant,
+            parts: vec![crate::model::Part::ToolCall(crate::model::ToolCall {
+                id: "a".into(),
+                name: "send".into(),
+                arguments: arguments.into(),
+            })],
+        }],
+        ..Default::default()
+    };
+    let model = ModelQuestion {
+        use_name: "general",
+        plan: &plan(),
+        texts: &asked,
+    };
+    let permit = policy.permit_model(&question("svc"), &model)?;
+    assert!(!permit.decision().found.is_empty(), "nothing was found in {arguments}");
+    let changed = permit.redaction().unwrap().request(asked)?;
+    let crate::model::Part::ToolCall(sent) = &changed.request.messages[0].parts[0] else {
+        unreachable!("it was a call");
+    };
+    Ok(sent.arguments.clone())
+}
+
+#[test]
+fn what_is_found_in_json_is_taken_out_of_it_wherever_it_stands() {
+    for arguments in [
+        r#"{"otto\u0040example.com": 1}"#,
+        r#"{"card": 4111111111111111}"#,
+        r#"{"password": "hunter2abc1"}"#,
+        r#"{"within": "{\"to\": \"otto\\u0040example.com\"}"}"#,
+        r#"["a\nanna@example.com", "password=hunter2abc1"]"#,
+    ] {
+        let sent = masked(arguments).unwrap();
+        let value: serde_json::Value = serde_json::from_str(&sent).unwrap();
+        let all = value.to_string();
+        for hidden in ["example.com", "4111", "hunter2"] {
+            assert!(!all.contains(hidden), "{arguments}: {all}");
+        }
+        assert!(all.contains('[') && !all.contains("_2]"), "{arguments}: {all}");
+    }
+}
+
+#[test]
+fn what_only_shows_without_escapes_is_found_and_not_sent_where_it_has_to_go() {
+    for text in [
+        r#"Record: {"note":"card:\n4111111111111111"}"#,
+        "{\"a\": 1}\n{\"to\": \"otto\\u0040example.com\"}",
+        r#"```json {"to": "{\"x\": \"otto\\u0040example.com\"}"} ```"#,
+    ] {
+        let fault = masked(text).unwrap_err();
+        assert_eq!(fault.code, Code::PolicyUnavailable, "{text}");
+    }
+}
+
+#[test]
+fn what_was_to_be_taken_out_before_a_route_still_is() {
+    let policy = parse(
+        "policies:
+  - {name: masks, match: {cost_over: 0.01usd, data: email}, then: {mask: ['*']}, enforce: true}
+  - {name: cheap, match: {use: big}, then: {route: small}, enforce: true}",
+    )
+    .unwrap();
+    let model = |plan: &'static Plan| ModelQuestion {
+        use_name: "big",
+        plan,
+        texts: &Words(&["anna@example.com"]),
+    };
+    let priced = |nanousd| -> &'static Plan {
+        let mut plan = plan();
+        plan.candidates
+            .iter_mut()
+            .for_each(|candidate| candidate.ceiling_nanousd = Some(nanousd));
+        Box::leak(Box::new(plan))
+    };
+    let first = policy.permit_model(&question("svc"), &model(priced(1_000_000_000))).unwrap();
+    assert!(first.redaction().is_some() && first.served_by() == Some("small"));
+    let permit = policy.permit_rerouted(&question("svc"), &model(priced(1)), first).unwrap();
+    let mut texts = ["to anna@example.com".to_owned()];
+    permit.redaction().unwrap().texts(&mut texts).unwrap();
+    assert_eq!(texts, ["to [EMAIL_1]"]);
+}
+
 #[test]
 fn a_match_that_says_nothing_together_with_what_is_done_is_refused() {
     for (entry, key) in [

@@ -12,7 +12,7 @@ use tokio::time::timeout_at;
 
 use super::{Live, MAX_BODY, parse};
 use crate::dialect::Outgoing;
-use crate::fault::{Failure, Retry, Said, bad_answer, from_status, not_reached, too_slow};
+use crate::fault::{Failure, Retry, Said, bad_answer, broken, from_status, not_reached, too_slow};
 use crate::retry::retry_after;
 use crate::text::clean;
 
@@ -178,7 +178,7 @@ pub(crate) async fn read_whole(live: &Live, mut response: Response, deadline: In
             Ok(Some(piece)) if body.len() + piece.len() > MAX_BODY => return Err(too_long()),
             Ok(Some(piece)) => body.extend_from_slice(&piece),
             Err(Chunk::Late(failure)) => return Err(failure),
-            Err(Chunk::Broken) => return Err(not_reached(&live.entry, "the connection broke in the middle of its answer")),
+            Err(Chunk::Broken) => return Err(broken(&live.entry, "the connection broke in the middle of its answer")),
         }
     }
 }

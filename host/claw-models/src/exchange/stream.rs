@@ -14,7 +14,7 @@ use super::http::{Chunk, Limit, Ready, chunk, read_whole, send};
 use super::{Live, failure, parse, replay};
 use crate::config::Provider;
 use crate::dialect::{self, Fold, Folding};
-use crate::fault::{Failure, bad_answer, not_reached};
+use crate::fault::{Failure, bad_answer, broken};
 use crate::frames::{Frame, Framer};
 
 /// A stream whose first piece has come.
@@ -170,7 +170,7 @@ impl Reading {
             Err(Chunk::Broken) if self.folding.started => {
                 return Err(bad_answer(&self.live.entry, "broke off before it was whole"));
             }
-            Err(Chunk::Broken) => return Err(not_reached(&self.live.entry, "the connection broke before an answer came")),
+            Err(Chunk::Broken) => return Err(broken(&self.live.entry, "the connection broke before an answer came")),
         };
         framed.map_err(|bad| bad_answer(&self.live.entry, bad.words()))
     }

@@ -20,7 +20,7 @@ use crate::answer::model_name;
 use crate::dialect;
 use crate::exchange::http::{Chunk, Limit, Ready, chunk, read_whole, send};
 use crate::exchange::{Bounds, Live};
-use crate::fault::{Failure, bad_answer, from_event, not_reached};
+use crate::fault::{Failure, bad_answer, broken, from_event};
 use crate::retry::Attempts;
 
 type Headers = Vec<(String, String)>;
@@ -373,7 +373,7 @@ impl Reading {
             Err(Chunk::Broken) if self.sniffed.begun => {
                 return Err(bad_answer(&self.live.entry, "broke off before it was whole"));
             }
-            Err(Chunk::Broken) => return Err(not_reached(&self.live.entry, "the connection broke before an answer came")),
+            Err(Chunk::Broken) => return Err(broken(&self.live.entry, "the connection broke before an answer came")),
         }
         Ok(())
     }
@@ -383,7 +383,7 @@ impl Reading {
         if self.sniffed.begun {
             bad_answer(&self.live.entry, "ended before it was whole")
         } else {
-            not_reached(&self.live.entry, "the connection ended before an answer came")
+            broken(&self.live.entry, "the connection ended before an answer came")
         }
     }
 

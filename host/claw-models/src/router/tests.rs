@@ -418,5 +418,5 @@ fn a_second_round_is_set_aside_for_an_answer_that_is_to_fit() {
     // The second one reads the question and the first answer.
     assert_eq!(ceiling(Kind::Completion, true), Some(15_000 + 10_000 + 5_000 + 5_000));
     let wire = Kind::Wire(claw_core::wire::Api::ChatCompletions);
-    assert_eq!(ceiling(wire, true), Some(35_000), "it is translated, and looked at");
+    assert_eq!(ceiling(wire, true), Some(35_000), "it may be translated, and looked at");
 }
