@@ -1,0 +1,66 @@
+//! When a node dials again: after a random part of a time that doubles, so that a thousand of
+//! them do not come back at once.
+
+use std::time::Duration;
+
+/// The first wait is at most this.
+const FIRST: Duration = Duration::from_millis(500);
+
+/// No wait is longer.
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// A link that has lasted so long was a good one, and its loss begins the count anew.
+const GOOD: Duration = Duration::from_secs(10);
+
+/// Full jitter: each wait is drawn evenly between nothing and a bound that doubles.
+#[derive(Clone, Debug, Default)]
+pub struct Redial {
+    failures: u32,
+}
+
+impl Redial {
+    /// Nothing has failed yet.
+    pub fn new() -> Self {
+        Redial::default()
+    }
+
+    /// A link has ended, or could not be made (`lasted` is then nothing): how long to wait before
+    /// the next. `random` is evenly drawn from 0 to 1. What the gateway asks for is waited at
+    /// least, within the longest wait.
+    pub fn after(&mut self, lasted: Duration, random: f64, asked: Option<Duration>) -> Duration {
+        if lasted >= GOOD {
+            self.failures = 0;
+        }
+        let bound = FIRST.saturating_mul(1 << self.failures.min(6)).min(LONGEST);
+        self.failures = self.failures.saturating_add(1);
+        let part = if random.is_finite() { random.clamp(0.0, 1.0) } else { 1.0 };
+        let wait = bound.mul_f64(part);
+        // Who is told when to come back comes back scattered as well.
+        asked.map_or(wait, |asked| asked.min(LONGEST) + wait)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_a_bound_and_begin_anew_after_a_good_link() {
+        let mut redial = Redial::new();
+        let waits: Vec<_> = (0..10).map(|_| redial.after(Duration::ZERO, 1.0, None).as_millis()).collect();
+        assert_eq!(
+            waits,
+            [500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000, 30_000]
+        );
+        assert_eq!(redial.after(Duration::from_secs(9), 1.0, None), LONGEST, "it came and went");
+        assert_eq!(redial.after(GOOD, 0.5, None), FIRST / 2);
+    }
+
+    #[test]
+    fn what_the_gateway_asks_for_is_kept_within_a_bound() {
+        let asked = |millis| Redial::new().after(Duration::ZERO, 0.5, Some(Duration::from_millis(millis)));
+        assert_eq!(asked(2_000), Duration::from_millis(2_250));
+        assert_eq!(asked(u64::MAX), LONGEST + FIRST / 2);
+        assert_eq!(Redial::new().after(Duration::ZERO, f64::NAN, None), FIRST);
+    }
+}
