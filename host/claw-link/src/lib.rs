@@ -1,6 +1,6 @@
 //! The link between a gateway and a node, as both ends share it: one WebSocket, dialled by the
 //! node, whose binary frames carry HTTP/2 with the roles reversed (the node serves, the gateway
-//! asks) and whose text frames are control frames. Opens no socket, knows no credential, and
+//! asks) and whose text frames are control frames. Opens no socket, keeps no credential, and
 //! decides nothing about calls.
 //!
 //! HTTP/2 brings streams, flow control, cancellation, drain and ping; a link that has died takes
@@ -10,6 +10,7 @@ mod coalesce;
 pub mod frames;
 mod http2;
 pub mod liveness;
+pub mod proof;
 mod redial;
 mod wire;
 
