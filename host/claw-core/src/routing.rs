@@ -3,6 +3,7 @@
 
 mod breaker;
 mod bucket;
+mod dispatch;
 mod keys;
 mod latency;
 mod window;
@@ -14,6 +15,7 @@ use crate::wire::Api;
 
 pub use breaker::{Breaker, BreakerSettings, Pass};
 pub use bucket::PerMinute;
+pub use dispatch::{AfterLoss, Dispatch, Passed, Reach, Standing, after_loss, dispatch};
 pub use keys::KeyPool;
 pub use latency::{HedgeBudget, Latency, Recent, RetryBudget};
 pub use window::{BadTime, Day, Hours, Offset, Window};

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use claw_core::backoff::{BadRange, FullJitter};
+
 /// The first wait is at most this.
 const FIRST: Duration = Duration::from_millis(500);
 
@@ -12,16 +14,23 @@ const LONGEST: Duration = Duration::from_secs(30);
 /// A link that has lasted so long was a good one, and its loss begins the count anew.
 const GOOD: Duration = Duration::from_secs(10);
 
-/// Full jitter: each wait is drawn evenly between nothing and a bound that doubles.
-#[derive(Clone, Debug, Default)]
+/// Full jitter, and what the gateway asks for.
+#[derive(Clone, Debug)]
 pub struct Redial {
-    failures: u32,
+    waits: FullJitter,
+    failed: u32,
 }
 
 impl Redial {
     /// Nothing has failed yet.
-    pub fn new() -> Self {
-        Redial::default()
+    ///
+    /// # Errors
+    /// None: the range is sound.
+    pub fn try_new() -> Result<Self, BadRange> {
+        Ok(Redial {
+            waits: FullJitter::try_new(FIRST, LONGEST)?,
+            failed: 0,
+        })
     }
 
     /// A link has ended, or could not be made (`lasted` is then nothing): how long to wait before
@@ -29,12 +38,10 @@ impl Redial {
     /// least, within the longest wait.
     pub fn after(&mut self, lasted: Duration, random: f64, asked: Option<Duration>) -> Duration {
         if lasted >= GOOD {
-            self.failures = 0;
+            self.failed = 0;
         }
-        let bound = FIRST.saturating_mul(1 << self.failures.min(6)).min(LONGEST);
-        self.failures = self.failures.saturating_add(1);
-        let part = if random.is_finite() { random.clamp(0.0, 1.0) } else { 1.0 };
-        let wait = bound.mul_f64(part);
+        self.failed = self.failed.saturating_add(1);
+        let wait = self.waits.wait(self.failed, random);
         // Who is told when to come back comes back scattered as well.
         asked.map_or(wait, |asked| asked.min(LONGEST) + wait)
     }
@@ -42,11 +49,13 @@ impl Redial {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
     use super::*;
 
     #[test]
     fn waits_double_up_to_a_bound_and_begin_anew_after_a_good_link() {
-        let mut redial = Redial::new();
+        let mut redial = Redial::try_new().unwrap();
         let waits: Vec<_> = (0..10).map(|_| redial.after(Duration::ZERO, 1.0, None).as_millis()).collect();
         assert_eq!(
             waits,
@@ -58,9 +67,13 @@ mod tests {
 
     #[test]
     fn what_the_gateway_asks_for_is_kept_within_a_bound() {
-        let asked = |millis| Redial::new().after(Duration::ZERO, 0.5, Some(Duration::from_millis(millis)));
+        let asked = |millis| {
+            Redial::try_new()
+                .unwrap()
+                .after(Duration::ZERO, 0.5, Some(Duration::from_millis(millis)))
+        };
         assert_eq!(asked(2_000), Duration::from_millis(2_250));
         assert_eq!(asked(u64::MAX), LONGEST + FIRST / 2);
-        assert_eq!(Redial::new().after(Duration::ZERO, f64::NAN, None), FIRST);
+        assert_eq!(Redial::try_new().unwrap().after(Duration::ZERO, f64::NAN, None), FIRST);
     }
 }
