@@ -224,6 +224,20 @@ const LONGEST_NAME: usize = 256;
 const MOST_OFFERS: usize = 4096;
 
 impl Frame {
+    /// Its name.
+    pub fn kind(&self) -> &str {
+        match self {
+            Frame::Challenge(_) => "challenge",
+            Frame::Hello(_) => "hello",
+            Frame::Welcome(_) => "welcome",
+            Frame::Refused(_) => "refused",
+            Frame::Advertise(_) => "advertise",
+            Frame::Heartbeat(_) => "heartbeat",
+            Frame::Drain(_) => "drain",
+            Frame::Later(kind) => kind,
+        }
+    }
+
     /// As it is sent.
     pub fn encode(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()

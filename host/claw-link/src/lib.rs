@@ -8,6 +8,7 @@
 
 mod coalesce;
 pub mod frames;
+mod greeting;
 mod http2;
 pub mod liveness;
 pub mod proof;
@@ -15,6 +16,7 @@ mod redial;
 mod wire;
 
 pub use coalesce::Coalesced;
+pub use greeting::{Greeting, NoGreeting, answer};
 pub use http2::{Asking, Call, Coalescing, Fate, NotAnswered, ask, serve};
 pub use redial::Redial;
 pub use wire::{Control, ControlEnded, Wire, split, websocket_config};
