@@ -282,10 +282,48 @@ fn hostile_texts_are_looked_through_too() {
         "ab:".repeat(60_000),
         "sk-".repeat(60_000),
         "+1 ".repeat(60_000),
+        "1.2.3.4 ".repeat(60_000),
+        "\\u005c\\n".repeat(60_000),
     ] {
         assert!(detector().inspect(&text).is_ok());
+        assert!(unescaped(&text).is_none_or(|plain| plain.len() < text.len()));
     }
     assert!(detector().inspect(&"x".repeat((64 << 20) + 1)).is_err(), "not half of it");
+}
+
+#[test]
+fn many_values_and_many_brackets_are_masked_and_put_back() {
+    let text: String = (0..20_000).map(|number| format!("[u{number}@example.com ")).collect();
+    let findings = detector().inspect(&text).unwrap();
+    assert_eq!(findings.len(), 20_000);
+    let mut vault = Vault::new();
+    let masked = vault.mask(&text, &findings);
+    assert!(!masked.contains('@'));
+    assert_eq!(vault.restore(&masked), text);
+    let brackets = "[".repeat(1_000_000);
+    assert_eq!(vault.restore(&brackets), brackets);
+    let mut restorer = Restorer::new(vault.into());
+    let back = restorer.push(&brackets) + &restorer.end();
+    assert_eq!(back, brackets);
+}
+
+#[test]
+fn escapes_are_undone_one_layer_at_a_time() {
+    for (text, plain) in [
+        (r"a\nb", Some("a\nb")),
+        (r"\u0040\u00e4\ud83d\ude00", Some("@ä😀")),
+        (r"\\u0040", Some(r"\u0040")),
+        (r#"\"\/\t"#, Some("\"/\t")),
+        (r"\ud83d x", Some("\u{fffd} x")),
+        (r"\ud83d\u0041", Some("\u{fffd}A")),
+        (r"C:\x\", None),
+        (r"\u00", None),
+        (r"\u+123", None),
+        ("none", None),
+        ("", None),
+    ] {
+        assert_eq!(unescaped(text).as_deref(), plain, "{text}");
+    }
 }
 
 #[test]

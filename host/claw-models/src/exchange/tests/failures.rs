@@ -229,6 +229,31 @@ async fn a_connection_that_breaks_in_mid_answer_is_tried_again() {
 }
 
 #[tokio::test]
+async fn what_broke_off_may_be_on_the_bill_and_what_was_refused_is_not() {
+    for (first, estimated) in [
+        (Reply::new(200, "{\"model\":").then_break(), true),
+        (Reply::new(503, "{}"), false),
+    ] {
+        let upstream = Upstream::start([first, Reply::json(200, &openai_answer("whole"))]).await;
+        let price = "price: {input_usd_per_mtok: 1, output_usd_per_mtok: 1}";
+        let models = models("openai", &upstream.url, price);
+        let meter = Arc::new(Meter::new());
+        let call = claw_core::ports::ModelCall {
+            request: ask("a question of some words"),
+            deadline: soon(),
+            meter: meter.clone(),
+        };
+        let done = models
+            .complete(&permit(), &models.planned("general").unwrap(), call)
+            .await
+            .unwrap();
+        let charged = meter.read().charged().unwrap();
+        assert_eq!(charged.estimated, estimated);
+        assert_eq!(charged.cost_nanousd > done.usage.cost_nanousd, estimated, "{charged:?}");
+    }
+}
+
+#[tokio::test]
 async fn an_error_under_200_is_an_error() {
     let upstream = Upstream::start([
         Reply::json(200, &json!({ "error": { "message": "overloaded", "code": 503 } })),
