@@ -228,4 +228,15 @@ fn policies_are_tested_and_explained_without_a_gateway() {
     assert!(held.code == 77 && held.out.contains("held until"), "{held:?}");
     assert_eq!(claw(&["policy", "explain"]).code, 2);
     assert_eq!(claw(&["policy", "explain", "--use", "cloud", "--act"]).code, 2);
+
+    // The second rule is about whoever the first one's route leads to.
+    let routed = "policies:
+  - {name: away, match: {use: cloud}, then: {route: sensitive}, enforce: true}
+  - {name: marked, match: {provider: ollama}, then: draft, enforce: true}
+";
+    std::fs::write(&rules, routed).unwrap();
+    let why = claw(&["policy", "explain", "--use", "cloud", "--text", "hello", "--json"]);
+    let why: Value = serde_json::from_str(&why.out).unwrap_or_else(|_| panic!("{why:?}"));
+    assert_eq!((&why["entries"], &why["draft"]), (&json!(["here"]), &json!(true)), "{why}");
+    assert_eq!(why["rules"][1]["counts"], "yes", "{why}");
 }

@@ -5,7 +5,7 @@ use claw_core::audit::Status;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::support::{Answer, Door, SERVICE, eventually};
+use super::support::{Answer, Door, HASTY, SERVICE, eventually};
 
 async fn post(door: &Door, path: &str, body: &Value) -> Answer {
     door.send(door.request(Method::POST, path).json(body)).await
@@ -227,6 +227,27 @@ async fn context_is_gathered_put_in_and_recorded() {
     );
     let (child, _) = entries.iter().find(|(intent, _)| intent.capability == "skill:echo").unwrap();
     assert_eq!(child.parent, Some(intent.id));
+    door.close().await;
+}
+
+#[tokio::test]
+async fn nothing_is_gathered_for_who_may_not_make_the_call() {
+    let door = Door::open().await;
+    for (model, status, code) in [("general", 429, "key.rate_limited"), ("other", 403, "key.scope")] {
+        let request = door
+            .anonymous(Method::POST, "/v1/chat/completions")
+            .bearer_auth(HASTY)
+            .header("claw-context", "echoed,handbook");
+        let answer = door.send(request.json(&json!({ "model": model, "messages": [] }))).await;
+        assert_eq!((answer.status, answer.code().as_deref()), (status, Some(code)));
+    }
+    let entries = door.audit.entries();
+    assert_eq!(entries.len(), 2, "each call has its row, and the skill was not asked");
+    assert!(
+        entries
+            .iter()
+            .all(|(intent, _)| intent.context.is_empty() && intent.api.is_some())
+    );
     door.close().await;
 }
 

@@ -9,12 +9,14 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use claw_core::audit::{Level, Status};
+use claw_core::budget::Ceiling;
+use claw_core::errors::{Code, Fault};
 use claw_core::fakes::{MemoryAudit, MemoryDrafts, MemoryIdempotency, NoCapabilities};
 use claw_core::ids::InvocationId;
+use claw_core::keys::KeyScope;
 use claw_core::pipeline::{Completer, Doors, Invoker};
 use claw_core::policy::{PoliciesFile, Policy};
-use claw_core::ports::Caller;
-use claw_core::ports::Unlimited;
+use claw_core::ports::{Budgets, Caller, Reservation, Spender, Unlimited};
 use reqwest::Method;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
@@ -32,6 +34,8 @@ use crate::{Gateway, Settings, StaticTokens, serve};
 pub(super) const CANARY: &str = "canary-7f3a";
 pub(super) const OPERATOR: &str = "canary-7f3a-operator-0123456789abcdef";
 pub(super) const SERVICE: &str = "canary-7f3a-service-00123456789abcdef";
+/// Of a service whose key has made too many calls.
+pub(super) const HASTY: &str = "canary-7f3a-hasty-0000123456789abcdef";
 pub(super) const WRONG: &str = "canary-7f3a-wrong-0000123456789abcdef";
 
 /// Long enough that only a test that is stuck meets it.
@@ -91,6 +95,19 @@ impl Answer {
     }
 }
 
+/// No budgets; whoever has a key has made too many calls with it.
+struct SlowDown;
+
+impl Budgets for SlowDown {
+    fn admit(&self, _key: &KeyScope) -> Result<(), Fault> {
+        Err(Fault::new(Code::KeyRateLimited, "too many calls"))
+    }
+
+    fn reserve(&self, spender: &Spender<'_>, ceiling: Ceiling) -> Result<Box<dyn Reservation>, Fault> {
+        Unlimited.reserve(spender, ceiling)
+    }
+}
+
 impl Door {
     pub(super) async fn open() -> Self {
         Door::with(Settings::default()).await
@@ -115,7 +132,7 @@ impl Door {
             audit: Arc::new(audit.clone()),
             policy: policy.clone(),
             models: Arc::new(FakeModels),
-            budgets: Arc::new(Unlimited),
+            budgets: Arc::new(SlowDown),
             level: Level::Process,
         };
         let invoker = Invoker {
@@ -136,6 +153,18 @@ impl Door {
             .with_token(OPERATOR, caller("operator", true))
             .unwrap()
             .with_token(SERVICE, caller("service", false))
+            .unwrap()
+            .with_token(
+                HASTY,
+                Caller {
+                    key: Some(Arc::new(KeyScope {
+                        id: "key_hasty".to_owned(),
+                        uses: Some(vec!["general".to_owned()]),
+                        ..KeyScope::default()
+                    })),
+                    ..caller("hasty", false)
+                },
+            )
             .unwrap();
         let gateway = Gateway {
             doors: Doors::new(completer, invoker),
