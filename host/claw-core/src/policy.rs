@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::draft::Approval;
 use crate::errors::{Code, Fault};
 use crate::grants::hex;
+use crate::keys::matches;
 use crate::model::ModelRoute;
 use crate::pii::{BadPattern, Class, Detector, Finding, InspectFailed, Inspector, PiiSettings, unescaped};
 use crate::ports::Effects;
@@ -21,7 +22,7 @@ use crate::span::Span;
 
 pub use explain::{Considered, Why};
 pub use redact::{Changed, Redaction};
-use rules::{Compiled, Verdict, compile};
+use rules::{Compiled, OneOrMany, Verdict, compile};
 pub use rules::{Then, When};
 
 /// A rule by its name in the file.
@@ -61,6 +62,22 @@ pub struct PolicyEntry {
     /// `false`: written down, not enforced.
     #[serde(default)]
     pub enforce: bool,
+}
+
+impl PolicyEntry {
+    /// The classes of data, and patterns of them, that it names.
+    fn classes(&self) -> Vec<&str> {
+        let matched = self
+            .when
+            .iter()
+            .filter_map(|when| when.data.as_ref())
+            .flat_map(OneOrMany::all);
+        let taken_out = self.then.iter().flat_map(|then| match then {
+            Then::Redact(classes) | Then::Mask(classes) => classes.as_slice(),
+            _ => &[],
+        });
+        matched.chain(taken_out).map(String::as_str).collect()
+    }
 }
 
 /// `policies.yaml`.
@@ -113,6 +130,16 @@ pub enum PolicyError {
         name: String,
         /// The key.
         key: &'static str,
+    },
+    /// A class of data that nothing is found of.
+    #[error("policy `{name}`: there is no class of data `{class}`; there are {}", known.join(", "))]
+    NoSuchClass {
+        /// The policy's name.
+        name: String,
+        /// The class, or the pattern that no class fits.
+        class: String,
+        /// Those that there are.
+        known: Vec<String>,
     },
     /// What counts as personal data cannot be meant.
     #[error("`personal_data`: {0}")]
@@ -173,6 +200,18 @@ impl Policy {
     /// See [`PolicyError`].
     pub fn try_new(file: &PoliciesFile) -> Result<Self, PolicyError> {
         let detector = Detector::try_new(&file.personal_data)?;
+        let known = file.personal_data.known();
+        for entry in &file.policies {
+            let named = entry.classes();
+            let unknown = named.into_iter().find(|class| !known.iter().any(|one| matches(class, one)));
+            if let Some(class) = unknown {
+                return Err(PolicyError::NoSuchClass {
+                    name: entry.name.clone(),
+                    class: class.to_owned(),
+                    known,
+                });
+            }
+        }
         Policy::with_inspector(file, Arc::new(detector))
     }
 

@@ -31,6 +31,14 @@ pub struct PiiSettings {
     pub allow: Vec<String>,
 }
 
+impl PiiSettings {
+    /// The names of all classes that there are, the operator's own among them.
+    pub fn known(&self) -> Vec<String> {
+        let custom = self.custom.iter().map(|custom| custom.name.clone());
+        CLASSES.iter().map(Class::to_string).chain(custom).collect()
+    }
+}
+
 /// A class of the operator's own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

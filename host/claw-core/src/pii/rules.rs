@@ -223,8 +223,14 @@ pub(super) static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
         rule(SSN_CLASS, Digits(9), r"\b\d{3}[\- .]\d{2}[\- .]\d{4}\b", ssn),
         rule(SSN_CLASS, Digits(9), r"\b9\d{2}[\- ]\d{2}[\- ]\d{4}\b", itin),
         near(rule(SSN_CLASS, Digits(9), r"\b\d{9}\b", |text| ssn(text) || itin(text)), &SSN),
-        rule(NATIONAL, Digits(10), r"\b\d{3} \d{3} \d{4}\b", nhs),
-        near(rule(NATIONAL, Digits(10), r"\b\d{10}\b", nhs), &NHS),
+        // No id begins with `+`.
+        rule(
+            PHONE_CLASS,
+            Digits(8),
+            r"(?:\+|\b00)[1-9]\d{0,2}(?:[ ().\-/]{0,3}\d){6,13}\b",
+            international,
+        ),
+        near(rule(NATIONAL, Digits(10), r"\b\d{3} ?\d{3} ?\d{4}\b", nhs), &NHS),
         near(
             rule(NATIONAL, Digits(11), r"\b\d{2} ?\d{3} ?\d{3} ?\d{3}\b", german_tax_id),
             &GERMAN_TAX,
@@ -235,12 +241,6 @@ pub(super) static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
         near(rule(NATIONAL, Digits(12), r"\b[2-9]\d{11}\b", aadhaar), &AADHAAR),
         near(rule(NATIONAL, Digits(11), r"\b\d{11}(?:\d{3})?\b", brazilian), &CPF),
         near(rule(NATIONAL, Digits(9), r"\b\d{3} ?\d{3} ?\d{3}\b", tfn), &TFN),
-        rule(
-            PHONE_CLASS,
-            Digits(8),
-            r"(?:\+|\b00)[1-9]\d{0,2}(?:[ ().\-/]{0,3}\d){6,13}\b",
-            international,
-        ),
         rule(
             PHONE_CLASS,
             Digits(10),
@@ -256,6 +256,8 @@ pub(super) static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
             ),
             &PHONE,
         ),
+        // Words near it say more than one check digit.
+        rule(NATIONAL, Digits(10), r"\b\d{3} \d{3} \d{4}\b", nhs),
         rule(IP, Digits(4), r"\b(?:\d{1,3}\.){3}\d{1,3}\b", ip4),
         rule(
             IP,

@@ -414,3 +414,19 @@ async fn a_stream_that_tears_placeholders_is_put_back_together() {
     assert_eq!(called.as_deref(), Some("{\"to\":\"ann@example.com\",\"n\":[1]}"));
     assert_eq!(whole.unwrap().joined_text(), "to ann@example.com [EMA");
 }
+
+#[test]
+fn a_number_with_a_plus_or_words_of_the_telephone_is_a_phone() {
+    for (text, class) in [
+        ("+1 415 555 2671", "phone"),
+        ("write or call +1 212 555 1233", "phone"),
+        ("+1 943 476 5919", "phone"),
+        ("call me at 415 555 2671", "phone"),
+        ("NHS number 943 476 5919", "national_id"),
+        ("943 476 5919", "national_id"),
+    ] {
+        let found = detector().inspect(text).unwrap();
+        let classes: Vec<_> = found.iter().map(|finding| finding.class.as_str()).collect();
+        assert_eq!(classes, [class], "{text}");
+    }
+}

@@ -61,6 +61,14 @@ pub enum OneOrMany {
 }
 
 impl OneOrMany {
+    /// All of them.
+    pub(super) fn all(&self) -> &[String] {
+        match self {
+            OneOrMany::One(one) => std::slice::from_ref(one),
+            OneOrMany::Many(many) => many,
+        }
+    }
+
     fn fits(&self, value: &str) -> bool {
         match self {
             OneOrMany::One(pattern) => matches(pattern, value),

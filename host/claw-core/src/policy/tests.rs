@@ -560,3 +560,23 @@ fn token_ids_are_not_sent_where_data_has_to_be_looked_for() {
     }
     asked(true, serde_json::json!(["a", "b"])).unwrap();
 }
+
+#[test]
+fn a_class_that_nothing_is_found_of_is_refused() {
+    for (rule, class) in [
+        ("match: {data: [email, emial]}, then: deny", "emial"),
+        ("match: {data: 'natonal*'}, then: deny", "natonal*"),
+        ("match: {}, then: {mask: [e-mail]}", "e-mail"),
+        ("match: {}, then: {redact: [phonne]}", "phonne"),
+    ] {
+        let refused = parse(&format!("policies: [{{name: a, {rule}}}]")).unwrap_err();
+        assert!(
+            matches!(&refused, PolicyError::NoSuchClass { class: named, .. } if named == class),
+            "{refused}"
+        );
+        assert!(refused.to_string().contains("email, "), "{refused}");
+    }
+    let own = "personal_data: {custom: [{name: badge, pattern: 'B-[0-9]{6}'}]}
+policies: [{name: a, match: {data: [badge, 'national*', '*']}, then: {mask: [badge]}}]";
+    parse(own).unwrap();
+}
