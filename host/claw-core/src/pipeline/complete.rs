@@ -429,7 +429,7 @@ fn decide(policy: &Policy, models: &dyn Models, call: &Complete, asked: &dyn Ask
         };
         permit = policy.permit_rerouted(&question, &model, permit)?;
     }
-    plan.hold_to(|route| permit.check(route));
+    plan.hold_to(|route| permit.check(route).map_err(|refused| refused.message));
     if plan.candidates.is_empty() {
         let mut why = plan.passed_over.iter().map(|passed| passed.why.as_str());
         let message = why.next().unwrap_or("nobody may serve the call").to_owned();
