@@ -181,11 +181,9 @@ where
     }
 }
 
-/// Of a call that has left.
+/// Of a call that was not given back: it has left, and only a refusal by the other end says that
+/// nothing was done.
 fn fate(why: &hyper::Error) -> Fate {
-    if why.is_canceled() || why.is_closed() {
-        return Fate::NotMade;
-    }
     let mut cause = why.source();
     while let Some(error) = cause {
         if let Some(h2) = error.downcast_ref::<h2::Error>() {
