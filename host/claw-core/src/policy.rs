@@ -329,11 +329,8 @@ impl Policy {
         before: Permit,
     ) -> Result<Permit, Fault> {
         let mut permit = self.permit_found(call, model, before.decision.found)?;
-        for name in before.decision.applied {
-            if !permit.decision.applied.contains(&name) {
-                permit.decision.applied.push(name);
-            }
-        }
+        also(&mut permit.decision.applied, before.decision.applied);
+        also(&mut permit.decision.reported, before.decision.reported);
         permit.decision.local_only |= before.decision.local_only;
         permit.refused.extend(before.refused);
         permit.redact = match (permit.redact, before.redact) {
@@ -389,6 +386,15 @@ impl Policy {
             Some(why) if enforced => Err(Fault::new(Code::PolicyUnavailable, why.to_string())
                 .hint("the call was not sent; shorten it, or take the rule about personal data out of policies.yaml")),
             Some(_) | None => Ok(found.into_iter().collect()),
+        }
+    }
+}
+
+/// Adds names that are not there yet.
+fn also(names: &mut Vec<Arc<str>>, more: Vec<Arc<str>>) {
+    for name in more {
+        if !names.contains(&name) {
+            names.push(name);
         }
     }
 }

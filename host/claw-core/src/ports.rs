@@ -440,8 +440,7 @@ pub trait Budgets: Send + Sync {
     /// # Errors
     /// [`crate::errors::Code::KeyRateLimited`], with the time after which to come back.
     fn admit(&self, key: &KeyScope) -> Result<(), Fault>;
-    /// Sets aside what a call can cost at most, in billionths of a US dollar, before it is
-    /// sent; `None` where no price is known.
+    /// Sets aside what a call can cost at most, as far as that is known, before it is sent.
     ///
     /// # Errors
     /// [`crate::errors::Code::BudgetExceeded`], naming the budget and when it begins anew.

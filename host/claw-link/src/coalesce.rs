@@ -19,18 +19,31 @@ const TINY: usize = 256;
 /// Tiny pieces leave so far apart. Models speak slower than that.
 const APART: Duration = Duration::from_millis(2);
 
+/// A handler, or the body of an answer, has failed. It stands for the cause in words alone: HTTP/2
+/// resets a call with a reason that it finds among the causes, and a node whose own upstream had
+/// refused a call would say that it had never looked at ours.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Failed(String);
+
+impl Failed {
+    pub(crate) fn of(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Failed(cause.into().to_string())
+    }
+}
+
 /// A body, in as few pieces as wait for being read. Empty pieces are left out.
-pub struct Coalesced<B: Body> {
+pub struct Coalesced<B> {
     inner: B,
     held: Gathered,
     left: Option<Instant>,
     pause: Option<Pin<Box<Sleep>>>,
     /// What came after the pieces that were put together.
-    next: Option<Result<Frame<Bytes>, B::Error>>,
+    next: Option<Result<Frame<Bytes>, Failed>>,
     ended: bool,
 }
 
-impl<B: Body> Coalesced<B> {
+impl<B> Coalesced<B> {
     /// Of this body.
     pub fn new(inner: B) -> Self {
         Coalesced {
@@ -64,12 +77,12 @@ impl<B: Body> Coalesced<B> {
 impl<B> Body for Coalesced<B>
 where
     B: Body<Data = Bytes> + Unpin,
-    B::Error: Unpin,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     type Data = Bytes;
-    type Error = B::Error;
+    type Error = Failed;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Failed>>> {
         let this = &mut *self;
         let waits = loop {
             if this.ended || this.next.is_some() || this.held.len() >= ENOUGH {
@@ -78,7 +91,7 @@ where
             match Pin::new(&mut this.inner).poll_frame(cx) {
                 Poll::Pending => break true,
                 Poll::Ready(None) => this.ended = true,
-                Poll::Ready(Some(Err(error))) => (this.next, this.ended) = (Some(Err(error)), true),
+                Poll::Ready(Some(Err(error))) => (this.next, this.ended) = (Some(Err(Failed::of(error))), true),
                 Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
                     Ok(data) => this.held.push(data),
                     Err(trailers) => this.next = Some(Ok(trailers)),

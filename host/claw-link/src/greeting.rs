@@ -25,6 +25,9 @@ pub enum NoGreeting {
     /// What came is no frame.
     #[error(transparent)]
     Frame(#[from] BadFrame),
+    /// It is not the gateway that the node knows.
+    #[error("the gateway's key is not the one that this node was enrolled with")]
+    Stranger,
     /// What came proves nothing.
     #[error("the node's proof does not hold: {0}")]
     Proof(#[from] BadProof),
@@ -36,6 +39,7 @@ impl NoGreeting {
         let code = match self {
             NoGreeting::Version { .. } => "protocol_version",
             NoGreeting::Order { .. } | NoGreeting::Frame(_) => "bad_frame",
+            NoGreeting::Stranger => "unknown_gateway",
             NoGreeting::Proof(_) => "bad_proof",
         };
         Frame::Refused(Refused {
@@ -114,12 +118,26 @@ fn claim<'a>(host: &'a str, challenge: &'a Challenge, node: &'a str) -> Claim<'a
     }
 }
 
-/// A node's answer to a challenge that came from a gateway which it dialled under this host and
-/// port: the version that both speak, and its proof.
+/// Who answers a challenge.
+#[derive(Clone, Copy, Debug)]
+pub struct Answering<'a> {
+    /// The host and port that it dialled.
+    pub host: &'a str,
+    /// The gateway's public key, once it has been enrolled there.
+    pub gateway_key: Option<&'a str>,
+    /// Its id.
+    pub node: &'a str,
+    /// Its key.
+    pub key: &'a NodeKey,
+    /// The one-shot token of its first time, or its credential.
+    pub token: &'a str,
+}
+
+/// A node's answer to a challenge: the version that both speak, and its proof.
 ///
 /// # Errors
-/// It is no challenge, or there is no such version.
-pub fn answer(text: &str, host: &str, node: &str, key: &NodeKey, token: &str) -> Result<(u16, Proof), NoGreeting> {
+/// It is no challenge, there is no such version, or it is a stranger's.
+pub fn answer(text: &str, who: &Answering<'_>) -> Result<(u16, Proof), NoGreeting> {
     let challenge = match Frame::decode(text)? {
         Frame::Challenge(challenge) => challenge,
         other => {
@@ -135,10 +153,13 @@ pub fn answer(text: &str, host: &str, node: &str, key: &NodeKey, token: &str) ->
             theirs: format!("{} to {}", theirs.oldest, theirs.newest),
         });
     };
+    if who.gateway_key.is_some_and(|known| known != challenge.gateway_key) {
+        return Err(NoGreeting::Stranger);
+    }
     let proof = Proof::Key {
-        public_key: key.public_key(),
-        signature: key.sign(&claim(&host.to_ascii_lowercase(), &challenge, node)),
-        token: token.to_owned(),
+        public_key: who.key.public_key(),
+        signature: who.key.sign(&claim(&who.host.to_ascii_lowercase(), &challenge, who.node)),
+        token: who.token.to_owned(),
     };
     Ok((version, proof))
 }
@@ -164,6 +185,16 @@ mod tests {
         Frame::Hello(Box::new(hello)).encode()
     }
 
+    fn who<'a>(host: &'a str, node: &'a str, key: &'a NodeKey) -> Answering<'a> {
+        Answering {
+            host,
+            gateway_key: Some("Z2F0ZXdheQ=="),
+            node,
+            key,
+            token: "once",
+        }
+    }
+
     fn greeting() -> Greeting {
         Greeting::new(HOST, "Z2F0ZXdheQ==").unwrap()
     }
@@ -171,7 +202,7 @@ mod tests {
     #[test]
     fn a_node_that_answers_its_challenge_is_heard() {
         let (greeting, key) = (greeting(), NodeKey::generate().unwrap());
-        let (version, proof) = answer(&greeting.frame().encode(), "Gateway.Example.com:443", "desk", &key, "once").unwrap();
+        let (version, proof) = answer(&greeting.frame().encode(), &who("Gateway.Example.com:443", "desk", &key)).unwrap();
         let heard = greeting.hear(&hello(version, proof)).unwrap();
         assert_eq!((heard.version, heard.node.as_str()), (SPOKEN.newest, "desk"));
         let secret = Proof::Secret {
@@ -188,13 +219,13 @@ mod tests {
         let key = NodeKey::generate().unwrap();
         let first = greeting();
         let said = |greeting: &Greeting| greeting.frame().encode();
-        let replayed = answer(&said(&first), HOST, "desk", &key, "once").unwrap().1;
+        let replayed = answer(&said(&first), &who(HOST, "desk", &key)).unwrap().1;
         let elsewhere = greeting();
-        let handed_on = answer(&said(&elsewhere), "evil.example.com:443", "desk", &key, "once")
+        let handed_on = answer(&said(&elsewhere), &who("evil.example.com:443", "desk", &key))
             .unwrap()
             .1;
         let renamed = greeting();
-        let other = answer(&said(&renamed), HOST, "other", &key, "once").unwrap().1;
+        let other = answer(&said(&renamed), &who(HOST, "other", &key)).unwrap().1;
         for (greeting, proof) in [(greeting(), replayed), (elsewhere, handed_on), (renamed, other)] {
             let refused = greeting.hear(&hello(1, proof)).unwrap_err();
             assert_eq!(refused, NoGreeting::Proof(BadProof::Mismatch));
@@ -208,7 +239,7 @@ mod tests {
         let beat = Frame::Heartbeat(Heartbeat::default()).encode();
         let early = greeting().hear(&beat).unwrap_err();
         assert_eq!(early.to_string(), "`hello` was to come first, and `heartbeat` came");
-        let early = answer(&beat, HOST, "desk", &key, "").unwrap_err();
+        let early = answer(&beat, &who(HOST, "desk", &key)).unwrap_err();
         assert_eq!(early.to_string(), "`challenge` was to come first, and `heartbeat` came");
         assert!(matches!(greeting().hear("nonsense"), Err(NoGreeting::Frame(_))));
         let secret = || Proof::Secret {
@@ -224,10 +255,21 @@ mod tests {
             gateway_key: "k".to_owned(),
             nonce: "n".to_owned(),
         });
-        let refused = answer(&newer.encode(), HOST, "desk", &key, "").unwrap_err();
+        let refused = answer(&newer.encode(), &who(HOST, "desk", &key)).unwrap_err();
         assert_eq!(
             refused.to_string(),
             "this end speaks the versions 1 to 1 of the protocol, the other end 2 to 3"
         );
+    }
+    #[test]
+    fn a_node_proves_nothing_to_a_stranger() {
+        let key = NodeKey::generate().unwrap();
+        let stranger = Greeting::new(HOST, "ZXZpbA==").unwrap().frame().encode();
+        assert_eq!(answer(&stranger, &who(HOST, "desk", &key)), Err(NoGreeting::Stranger));
+        let first_time = Answering {
+            gateway_key: None,
+            ..who(HOST, "desk", &key)
+        };
+        assert!(answer(&stranger, &first_time).is_ok());
     }
 }

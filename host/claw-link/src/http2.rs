@@ -16,7 +16,7 @@ use hyper::service::Service;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::coalesce::Coalesced;
+use crate::coalesce::{Coalesced, Failed};
 
 /// What one answer may have in flight unread, in bytes: its reader is that slow, and no other's.
 const STREAM_WINDOW: u32 = 256 * 1024;
@@ -106,23 +106,23 @@ where
     Ok((Asking(send), connection))
 }
 
-/// A service whose answers are made of no tiny frames.
+/// A service whose answers are made of no tiny frames, and whose failures say nothing of HTTP/2.
 #[derive(Debug)]
 pub struct Coalescing<S>(S);
 
 impl<S, B> Service<Request<Incoming>> for Coalescing<S>
 where
     S: Service<Request<Incoming>, Response = Response<B>>,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     S::Future: Send + 'static,
-    B: Body,
 {
     type Response = Response<Coalesced<B>>;
-    type Error = S::Error;
+    type Error = Failed;
     type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let answer = self.0.call(request);
-        Box::pin(async { Ok(answer.await?.map(Coalesced::new)) })
+        Box::pin(async { Ok(answer.await.map_err(Failed::of)?.map(Coalesced::new)) })
     }
 }
 
@@ -135,7 +135,7 @@ where
     S::Error: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
     S::Future: Send + 'static,
     B: Body<Data = Bytes> + Unpin + Send + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>> + Unpin + Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     server::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())

@@ -15,8 +15,8 @@ pub mod proof;
 mod redial;
 mod wire;
 
-pub use coalesce::Coalesced;
-pub use greeting::{Greeting, NoGreeting, answer};
+pub use coalesce::{Coalesced, Failed};
+pub use greeting::{Answering, Greeting, NoGreeting, answer};
 pub use http2::{Asking, Call, Coalescing, Fate, NotAnswered, ask, serve};
 pub use redial::Redial;
-pub use wire::{Control, ControlEnded, Wire, split, websocket_config};
+pub use wire::{Control, NotSent, Wire, split, websocket_config};

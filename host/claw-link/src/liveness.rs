@@ -60,6 +60,8 @@ pub struct Liveness {
     in_flight: usize,
     /// Since when there is work under way, or none.
     turned: Instant,
+    /// When it is looked at next.
+    due: Instant,
     closed: bool,
 }
 
@@ -71,6 +73,7 @@ impl Liveness {
             asked: None,
             in_flight: 0,
             turned: now,
+            due: now,
             closed: false,
         }
     }
@@ -138,8 +141,24 @@ impl Liveness {
         }
     }
 
-    /// What to do, and when to ask again.
+    /// What to do, and when to ask again. Silence while this end itself did not look (it was
+    /// stopped, or its machine slept) says nothing about the other, whose words may wait unread.
     pub fn act(&mut self, now: Instant) -> Act {
+        let overslept = now.saturating_duration_since(self.due);
+        if overslept > BUSY.ask {
+            self.heard = (self.heard + overslept).min(now);
+            self.turned = (self.turned + overslept).min(now);
+            self.asked = None;
+        }
+        let act = self.look(now);
+        self.due = match act {
+            Act::Wait(until) => until,
+            Act::Ping | Act::GiveUp => now,
+        };
+        act
+    }
+
+    fn look(&mut self, now: Instant) -> Act {
         if self.state(now) == State::Dead {
             return Act::GiveUp;
         }
@@ -216,6 +235,22 @@ mod tests {
         assert_eq!(link.act(after(began, 59_001)), Act::GiveUp);
     }
 
+    #[test]
+    fn who_slept_does_not_call_the_other_dead() {
+        let began = Instant::now();
+        let mut link = Liveness::new(began);
+        link.began(began);
+        assert_eq!(link.act(began), Act::Wait(after(began, 1_000)));
+        assert_eq!(link.act(after(began, 1_000)), Act::Ping);
+        assert_eq!(link.act(after(began, 1_000)), Act::Wait(after(began, 2_000)));
+        // A minute passes in which this end is stopped.
+        let woke = after(began, 62_000);
+        assert!(matches!(link.act(woke), Act::Ping), "it asks before it gives up");
+        assert!(matches!(link.act(woke), Act::Wait(_)));
+        // And what is really silent ends all the same, sooner than a new link would.
+        assert!(silence(link, woke).1 <= 4_000);
+    }
+
     /// Whatever happens in whichever order: a link is dead once nothing was heard for the longest
     /// time, never before the shortest, pings leave no closer than a second apart, and a dead one
     /// stays dead for as long as nothing is heard.
@@ -230,10 +265,11 @@ mod tests {
                 state % below
             };
             let began = Instant::now();
-            let (mut now, mut heard, mut last_ping) = (began, began, None::<Instant>);
+            let (mut now, mut next, mut heard, mut last_ping) = (began, began, began, None::<Instant>);
             let mut link = Liveness::new(began);
             for _ in 0..60 {
-                now += Duration::from_millis(draw(4_000));
+                // As its driver does, it is looked at when it wants to be, or when something happens.
+                now = (now + Duration::from_millis(draw(4_000))).min(next);
                 match draw(5) {
                     0 => {
                         link.heard(now);
@@ -251,10 +287,16 @@ mod tests {
                     Act::Ping => {
                         let apart = last_ping.map(|last| now.duration_since(last));
                         assert!(apart.is_none_or(|apart| apart >= BUSY.ask), "seed {seed}: {apart:?}");
-                        last_ping = Some(now);
+                        (last_ping, next) = (Some(now), now + BUSY.ask);
                     }
-                    Act::Wait(until) => assert!(until > now, "seed {seed}: it would spin"),
-                    Act::GiveUp => assert_eq!(how, State::Dead, "seed {seed}"),
+                    Act::Wait(until) => {
+                        assert!(until > now, "seed {seed}: it would spin");
+                        next = until;
+                    }
+                    Act::GiveUp => {
+                        assert_eq!(how, State::Dead, "seed {seed}");
+                        break;
+                    }
                 }
             }
         }

@@ -3,13 +3,7 @@
 
 use std::time::Duration;
 
-use claw_core::backoff::{BadRange, FullJitter};
-
-/// The first wait is at most this.
-const FIRST: Duration = Duration::from_millis(500);
-
-/// No wait is longer.
-const LONGEST: Duration = Duration::from_secs(30);
+use claw_core::backoff::FullJitter;
 
 /// A link that has lasted so long was a good one, and its loss begins the count anew.
 const GOOD: Duration = Duration::from_secs(10);
@@ -22,15 +16,9 @@ pub struct Redial {
 }
 
 impl Redial {
-    /// Nothing has failed yet.
-    ///
-    /// # Errors
-    /// None: the range is sound.
-    pub fn try_new() -> Result<Self, BadRange> {
-        Ok(Redial {
-            waits: FullJitter::try_new(FIRST, LONGEST)?,
-            failed: 0,
-        })
+    /// Nothing has failed yet. Half a second to half a minute is usual.
+    pub fn new(waits: FullJitter) -> Self {
+        Redial { waits, failed: 0 }
     }
 
     /// A link has ended, or could not be made (`lasted` is then nothing): how long to wait before
@@ -43,7 +31,8 @@ impl Redial {
         self.failed = self.failed.saturating_add(1);
         let wait = self.waits.wait(self.failed, random);
         // Who is told when to come back comes back scattered as well.
-        asked.map_or(wait, |asked| asked.min(LONGEST) + wait)
+        let longest = self.waits.bound(u32::MAX);
+        asked.map_or(wait, |asked| asked.min(longest) + wait)
     }
 }
 
@@ -53,9 +42,16 @@ mod tests {
 
     use super::*;
 
+    const FIRST: Duration = Duration::from_millis(500);
+    const LONGEST: Duration = Duration::from_secs(30);
+
+    fn redial() -> Redial {
+        Redial::new(FullJitter::try_new(FIRST, LONGEST).unwrap())
+    }
+
     #[test]
     fn waits_double_up_to_a_bound_and_begin_anew_after_a_good_link() {
-        let mut redial = Redial::try_new().unwrap();
+        let mut redial = redial();
         let waits: Vec<_> = (0..10).map(|_| redial.after(Duration::ZERO, 1.0, None).as_millis()).collect();
         assert_eq!(
             waits,
@@ -67,13 +63,9 @@ mod tests {
 
     #[test]
     fn what_the_gateway_asks_for_is_kept_within_a_bound() {
-        let asked = |millis| {
-            Redial::try_new()
-                .unwrap()
-                .after(Duration::ZERO, 0.5, Some(Duration::from_millis(millis)))
-        };
+        let asked = |millis| redial().after(Duration::ZERO, 0.5, Some(Duration::from_millis(millis)));
         assert_eq!(asked(2_000), Duration::from_millis(2_250));
         assert_eq!(asked(u64::MAX), LONGEST + FIRST / 2);
-        assert_eq!(Redial::try_new().unwrap().after(Duration::ZERO, f64::NAN, None), FIRST);
+        assert_eq!(redial().after(Duration::ZERO, f64::NAN, None), FIRST);
     }
 }

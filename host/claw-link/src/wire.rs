@@ -4,12 +4,17 @@
 use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
+
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures::{Sink, Stream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::mpsc;
+use tokio::time::Sleep;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
@@ -20,48 +25,59 @@ use crate::frames::MAX_FRAME;
 const LONGEST_WRITE: usize = 64 * 1024;
 
 /// Control frames that nobody has read yet. A burst arrives in one poll, before any reader runs;
-/// beyond this the link has failed.
+/// beyond this, or beyond so many bytes of them, the link has failed.
 const UNREAD_CONTROL: usize = 1024;
+const UNREAD_BYTES: usize = 4 * MAX_FRAME;
 
-/// What both ends set: no frame beyond 1 MiB is taken, and no more than 256 KiB wait to be
-/// written.
+/// The other end is given so long to say that it closes too.
+const CLOSING: Duration = Duration::from_secs(2);
+
+/// What both ends set: no frame beyond 1 MiB is taken, and beside the longest control frame no
+/// more than 128 KiB wait to be written.
 pub fn websocket_config() -> WebSocketConfig {
     WebSocketConfig::default()
         .max_frame_size(Some(1 << 20))
         .max_message_size(Some(1 << 20))
         .write_buffer_size(LONGEST_WRITE)
-        .max_write_buffer_size(4 * LONGEST_WRITE)
+        .max_write_buffer_size(MAX_FRAME + 2 * LONGEST_WRITE)
 }
 
-/// The other end has gone, or the link has failed.
+/// A control frame that was not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the link has ended")]
-pub struct ControlEnded;
+pub enum NotSent {
+    /// The other end has gone, or the link has failed.
+    #[error("the link has ended")]
+    Ended,
+    /// The other end would take it for an attack.
+    #[error("a control frame of {0} bytes is longer than {MAX_FRAME}")]
+    TooLong(usize),
+}
 
 /// The text frames of a link.
 #[derive(Debug)]
 pub struct Control {
     out: mpsc::Sender<String>,
     arrived: mpsc::Receiver<String>,
+    unread: Arc<AtomicUsize>,
 }
 
 impl Control {
     /// Sends a text frame; waits while too many are on their way.
     ///
     /// # Errors
-    /// The link has ended.
-    pub async fn send(&self, text: String) -> Result<(), ControlEnded> {
-        self.out.send(text).await.map_err(|_| ControlEnded)
-    }
-
-    /// Something that sends text frames as well.
-    pub fn sender(&self) -> mpsc::Sender<String> {
-        self.out.clone()
+    /// The link has ended, or the frame is too long for it.
+    pub async fn send(&self, text: String) -> Result<(), NotSent> {
+        if text.len() > MAX_FRAME {
+            return Err(NotSent::TooLong(text.len()));
+        }
+        self.out.send(text).await.map_err(|_| NotSent::Ended)
     }
 
     /// The next text frame; nothing once the link has ended.
     pub async fn next(&mut self) -> Option<String> {
-        self.arrived.recv().await
+        let text = self.arrived.recv().await?;
+        self.unread.fetch_sub(text.len(), Ordering::Relaxed);
+        Some(text)
     }
 }
 
@@ -72,30 +88,36 @@ pub struct Wire<S> {
     unread: Bytes,
     ended: bool,
     arrived: mpsc::Sender<String>,
+    unread_control: Arc<AtomicUsize>,
     out: mpsc::Receiver<String>,
     /// A text frame that the socket has not yet taken.
     waiting: VecDeque<String>,
     out_open: bool,
     unflushed: bool,
+    closing: Option<Pin<Box<Sleep>>>,
 }
 
 /// The two halves of a WebSocket.
 pub fn split<S>(socket: WebSocketStream<S>) -> (Wire<S>, Control) {
     let (arrived, receiver) = mpsc::channel(UNREAD_CONTROL);
     let (sender, out) = mpsc::channel(UNREAD_CONTROL);
+    let unread_control = Arc::new(AtomicUsize::new(0));
     let wire = Wire {
         socket,
         unread: Bytes::new(),
         ended: false,
         arrived,
+        unread_control: unread_control.clone(),
         out,
         waiting: VecDeque::new(),
         out_open: true,
         unflushed: false,
+        closing: None,
     };
     let control = Control {
         out: sender,
         arrived: receiver,
+        unread: unread_control,
     };
     (wire, control)
 }
@@ -155,13 +177,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         match message {
             Message::Binary(bytes) => self.unread = bytes,
             Message::Text(text) if text.len() > MAX_FRAME => return Err(refused("a control frame is too long")),
-            Message::Text(text) => match self.arrived.try_send(text.as_str().to_owned()) {
-                Err(mpsc::error::TrySendError::Full(_)) => {
+            Message::Text(text) => {
+                let waiting = self.unread_control.fetch_add(text.len(), Ordering::Relaxed);
+                let sent = self.arrived.try_send(text.as_str().to_owned());
+                if waiting > UNREAD_BYTES || matches!(sent, Err(mpsc::error::TrySendError::Full(_))) {
                     return Err(refused("control frames arrive faster than they are read"));
                 }
-                // Nobody listens to control any more, and the calls under way may end.
-                Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => {}
-            },
+                // Where nobody listens to control any more, the calls under way may still end.
+            }
             Message::Close(_) => self.ended = true,
             // The library answers pings by itself.
             Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
@@ -222,7 +245,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
         Poll::Ready(Ok(()))
     }
 
+    /// Waits until the other end closes too: a socket that is dropped with bytes unread is reset,
+    /// and what was written last would be lost with it.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_close(cx).map_err(failed)
+        let this = &mut *self;
+        if this.closing.is_none() {
+            ready!(Pin::new(&mut this.socket).poll_close(cx)).map_err(failed)?;
+            this.closing = Some(Box::pin(tokio::time::sleep(CLOSING)));
+        }
+        while !this.ended {
+            match Pin::new(&mut this.socket).poll_next(cx) {
+                Poll::Ready(Some(Ok(Message::Close(_))) | Some(Err(_)) | None) => this.ended = true,
+                Poll::Ready(Some(Ok(_))) => {}
+                Poll::Pending => {
+                    let closing = this.closing.as_mut().map(|closing| closing.as_mut().poll(cx));
+                    if closing.is_some_and(|closing| closing.is_pending()) {
+                        return Poll::Pending;
+                    }
+                    this.ended = true;
+                }
+            }
+        }
+        Poll::Ready(Ok(()))
     }
 }

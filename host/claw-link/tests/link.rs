@@ -2,14 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use claw_link::frames::{Frame, Heartbeat};
-use claw_link::{Asking, Control, Fate, NotAnswered, ask, serve, split, websocket_config};
+use claw_link::frames::{Frame, Heartbeat, MAX_FRAME};
+use claw_link::{Asking, Control, Fate, NotAnswered, NotSent, ask, serve, split, websocket_config};
 use futures::future::join_all;
 use http::{Request, Response, StatusCode};
 use http_body::Frame as Piece;
@@ -24,7 +23,7 @@ use tokio::time::{sleep, timeout};
 /// Whatever takes longer never happens.
 const LONG: Duration = Duration::from_secs(60);
 
-type Answer = UnsyncBoxBody<Bytes, Infallible>;
+type Answer = UnsyncBoxBody<Bytes, h2::Error>;
 
 /// What the node's handlers have done.
 #[derive(Default)]
@@ -55,13 +54,23 @@ fn endless(done: Arc<Done>, piece: &'static [u8]) -> Answer {
     UnsyncBoxBody::new(StreamBody::new(Box::pin(pieces)))
 }
 
-async fn node_answers(request: Request<Incoming>, done: Arc<Done>) -> Result<Response<Answer>, Infallible> {
+fn whole(bytes: Bytes) -> Answer {
+    UnsyncBoxBody::new(Full::new(bytes).map_err(|never| match never {}))
+}
+
+async fn node_answers(request: Request<Incoming>, done: Arc<Done>) -> Result<Response<Answer>, h2::Error> {
     static BLOCK: [u8; 64 << 10] = [7; 64 << 10];
     done.calls.fetch_add(1, Ordering::SeqCst);
     let body = match request.uri().path() {
-        "/echo" => UnsyncBoxBody::new(Full::new(request.into_body().collect().await.unwrap().to_bytes())),
+        "/echo" => whole(request.into_body().collect().await.unwrap().to_bytes()),
         "/blocks" => endless(done, &BLOCK),
         "/tokens" => endless(done, b"data: hi\n\n"),
+        // Something that it asked for had been refused.
+        "/refused" => return Err(h2::Reason::REFUSED_STREAM.into()),
+        "/refused-later" => UnsyncBoxBody::new(StreamBody::new(futures::stream::iter([Err(
+            h2::Reason::REFUSED_STREAM.into()
+        )]))),
+        "/long" => whole(Bytes::from_static(&BLOCK).repeat(64).into()),
         "/never" => {
             let _guard = Guard(done);
             std::future::pending().await
@@ -69,7 +78,7 @@ async fn node_answers(request: Request<Incoming>, done: Arc<Done>) -> Result<Res
         _ => {
             return Ok(Response::builder()
                 .status(StatusCode::NOT_FOUND)
-                .body(UnsyncBoxBody::new(Full::default()))
+                .body(whole(Bytes::new()))
                 .unwrap());
         }
     };
@@ -176,6 +185,10 @@ async fn unread_answers_stall_no_other_call_and_take_no_memory_without_end() {
     let unread: Vec<_> = join_all((0..100).map(|_| pair.begin("/blocks"))).await;
     let unread: Vec<_> = unread.into_iter().map(Result::unwrap).collect();
     // Made until what may be in flight is full; then nothing more.
+    pair.until("what may be in flight was made", |done| {
+        done.made.load(Ordering::SeqCst) >= 100 << 18
+    })
+    .await;
     let mut before = 0;
     loop {
         sleep(Duration::from_millis(200)).await;
@@ -267,6 +280,53 @@ async fn whoever_stops_waiting_ends_the_work() {
     pair.until("the handler has ended", |done| done.dropped.load(Ordering::SeqCst) == 1)
         .await;
     assert_eq!(pair.echo().await, "hi");
+}
+
+#[tokio::test]
+async fn what_a_handler_was_refused_is_not_a_refusal_of_the_call() {
+    let pair = pair().await;
+    let failed = pair.begin("/refused").await.unwrap_err();
+    assert_eq!(failed.fate, Fate::Unknown, "{failed:?}");
+    match pair.begin("/refused-later").await {
+        Ok(answer) => assert!(answer.into_body().collect().await.is_err()),
+        Err(failed) => assert_eq!(failed.fate, Fate::Unknown, "{failed:?}"),
+    }
+    assert_eq!(pair.done.calls.load(Ordering::SeqCst), 2);
+    assert_eq!(pair.echo().await, "hi");
+}
+
+#[tokio::test]
+async fn an_answer_that_is_under_way_when_a_node_drains_arrives_whole() {
+    let pair = pair().await;
+    let answer = pair.begin("/long").await.unwrap();
+    pair.drain.send(()).unwrap();
+    let body = timeout(LONG, answer.into_body().collect()).await.unwrap().unwrap().to_bytes();
+    assert_eq!(body.len(), 64 * (64 << 10));
+    timeout(LONG, pair.node).await.unwrap().unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn the_longest_control_frame_passes_and_a_longer_one_is_not_sent() {
+    let mut pair = pair().await;
+    let longest = "x".repeat(MAX_FRAME);
+    for _ in 0..3 {
+        pair.of_node.send(longest.clone()).await.unwrap();
+        assert_eq!(
+            timeout(LONG, pair.of_gateway.next()).await.unwrap().as_deref(),
+            Some(longest.as_str())
+        );
+    }
+    let longer = format!("{longest}x");
+    assert_eq!(pair.of_node.send(longer).await, Err(NotSent::TooLong(MAX_FRAME + 1)));
+    assert_eq!(pair.echo().await, "hi");
+    // Few, and too much together.
+    for _ in 0..16 {
+        if pair.of_node.send(longest.clone()).await.is_err() {
+            break;
+        }
+    }
+    let why = format!("{:?}", timeout(LONG, pair.connection).await.unwrap().unwrap());
+    assert!(why.contains("faster than they are read"), "{why}");
 }
 
 #[tokio::test]

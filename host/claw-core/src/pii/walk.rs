@@ -78,6 +78,9 @@ pub fn map_texts(value: &mut Value, change: &mut dyn FnMut(&str) -> Option<Strin
 /// A text without one layer of the escapes of JSON, wherever in it they stand; nothing where there
 /// are none.
 pub fn unescaped(text: &str) -> Option<String> {
+    if !text.contains('\\') {
+        return None;
+    }
     let mut whole = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, from)) = rest.find('\\').and_then(|place| rest.split_at_checked(place)) {
@@ -85,9 +88,6 @@ pub fn unescaped(text: &str) -> Option<String> {
         let (said, length) = escape(from);
         whole.push(said);
         rest = from.get(length..).unwrap_or_default();
-    }
-    if whole.is_empty() && rest.len() == text.len() {
-        return None;
     }
     whole.push_str(rest);
     (whole != text).then_some(whole)

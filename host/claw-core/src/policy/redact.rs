@@ -141,10 +141,6 @@ impl Change<'_> {
             Err(fault) => failed = Err(fault),
         });
         failed?;
-        self.values(value)
-    }
-
-    fn values(&mut self, value: &mut Value) -> Result<(), Fault> {
         let mut failed = Ok(());
         map_texts(value, &mut |text| match self.text(text) {
             Ok(changed) => changed,

@@ -449,7 +449,8 @@ fn what_was_to_be_taken_out_before_a_route_still_is() {
     let policy = parse(
         "policies:
   - {name: masks, match: {cost_over: 0.01usd, data: email}, then: {mask: ['*']}, enforce: true}
-  - {name: cheap, match: {use: big}, then: {route: small}, enforce: true}",
+  - {name: cheap, match: {use: big}, then: {route: small}, enforce: true}
+  - {name: dear, match: {cost_over: 0.5usd}, then: deny, enforce: false}",
     )
     .unwrap();
     let model = |plan: &'static Plan| ModelQuestion {
@@ -467,6 +468,8 @@ fn what_was_to_be_taken_out_before_a_route_still_is() {
     let first = policy.permit_model(&question("svc"), &model(priced(1_000_000_000))).unwrap();
     assert!(first.redaction().is_some() && first.served_by() == Some("small"));
     let permit = policy.permit_rerouted(&question("svc"), &model(priced(1)), first).unwrap();
+    let reported: Vec<&str> = permit.decision().reported.iter().map(|name| &**name).collect();
+    assert_eq!(reported, ["dear"], "what was reported before is still");
     let mut texts = ["to anna@example.com".to_owned()];
     permit.redaction().unwrap().texts(&mut texts).unwrap();
     assert_eq!(texts, ["to [EMAIL_1]"]);

@@ -76,7 +76,7 @@ impl Standing {
     pub fn passed(&self) -> Option<Passed> {
         match self.reach {
             Reach::Away => Some(Passed::Away),
-            _ if self.draining => Some(Passed::Draining),
+            _ if self.draining || self.most == 0 => Some(Passed::Draining),
             _ if self.left_alone => Some(Passed::LeftAlone),
             _ if self.outstanding >= self.most => Some(Passed::Full),
             Reach::Live | Reach::Suspect => None,
@@ -228,7 +228,11 @@ mod tests {
         assert_eq!(given(&[away, full]), Dispatch::Full(SOON));
         assert_eq!(given(&[]), Dispatch::Nobody(Vec::new()));
         let none_taken = Standing { most: 0, ..FREE };
-        assert_eq!(given(&[none_taken]), Dispatch::Full(SOON));
+        assert_eq!(
+            given(&[none_taken]),
+            Dispatch::Nobody(vec![Passed::Draining]),
+            "it will never have room"
+        );
     }
 
     #[test]
