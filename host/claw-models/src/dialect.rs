@@ -158,7 +158,7 @@ pub(crate) fn reader(provider: Provider) -> (Framer, Box<dyn Fold>) {
     match provider {
         Provider::Anthropic => (Framer::server_sent_events(), Box::new(anthropic::Stream::default())),
         Provider::OpenAi | Provider::Offline => (Framer::server_sent_events(), Box::new(openai::Stream::default())),
-        Provider::Ollama => (Framer::json_lines(), Box::new(ollama::Stream::default())),
+        Provider::Ollama => (Framer::json_lines(), Box::new(ollama::Stream)),
         Provider::Gemini => (Framer::server_sent_events(), Box::new(gemini::Stream)),
     }
 }

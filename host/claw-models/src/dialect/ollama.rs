@@ -147,7 +147,7 @@ pub(super) fn answer(body: &Value) -> Result<Answer, Broken> {
     if body.get("message").is_none() {
         return Err(Broken::Bad("holds no message".to_owned()));
     }
-    match Stream::default().event(body, &mut folding)? {
+    match Stream.event(body, &mut folding)? {
         true => Ok(folding.answer),
         false => Err(Broken::Bad("does not say that it is done".to_owned())),
     }
@@ -170,8 +170,8 @@ pub(super) fn vectors(body: &Value) -> Option<Vectors> {
 }
 
 /// A stream.
-#[derive(Debug, Default)]
-pub(super) struct Stream {}
+#[derive(Debug)]
+pub(super) struct Stream;
 
 impl Fold for Stream {
     fn event(&mut self, line: &Value, into: &mut Folding) -> Result<bool, Broken> {
